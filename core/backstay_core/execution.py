@@ -1,0 +1,269 @@
+"""The step machine: one call's way through a policy, without doing anything itself.
+
+This is the executable specification. A host sends events and carries out the actions it gets back; the strategies decide.
+
+===================================== =================================================================================
+action                                what the host does
+===================================== =================================================================================
+``(ATTEMPT, token, deadline)``        start the guarded operation; send OK or ERROR with this token when it ends, WAKE at
+                                      `deadline` if it is still running then
+``(SUBSTITUTE, token, deadline,       make the substitute of the strategy at `position` for `failure` (None: for a
+position, failure)``                  result), as an operation of its own
+``(CANCEL, token)``                   stop that operation; its outcome no longer matters
+``(WAIT, until)``                     nothing to do: send WAKE at `until`, or as soon as the call's `wake` was called
+``(COMPLETE, token)``                 over: return the value of that operation
+``(FAIL, token, failure)``            over: raise the error of that operation; token 0 means that `failure` is Backstay's
+===================================== =================================================================================
+
+===================================== =================================================================================
+event                                 what it says
+===================================== =================================================================================
+``(START,)``                          begin
+``(OK, token, value)``                the operation returned; `value` is the value, or a label where values do not cross
+``(ERROR, token, failure)``           the operation failed
+``(WAKE,)``                           look again: a time has come or `wake` was called
+``(ABORT,)``                          the caller has gone; there is no final action
+===================================== =================================================================================
+
+Rules:
+
+EX1   Events for tokens that are not outstanding are ignored, so an operation settles once.
+EX2   Whatever ends a call, every permit is settled and every ticket abandoned exactly once.
+EX3   A caller who goes, and a Timeout that fires, leave the strategies inside with a neutral verdict.
+EX4   Time does not run backwards within a call: an earlier `now` is taken as the latest one seen.
+EX5   An error in a user's own predicate ends the call with that error; the gate it was asked for settles neutrally.
+"""
+
+from backstay_core.failure import NEUTRAL, NEVER, Failure
+from backstay_core.strategies.contract import BOUND, DRIVER, GATE, GRANTED, REFUSED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from backstay_core.policy import Policy
+
+    Action = tuple[Any, ...]
+
+START = "start"
+OK = "ok"
+ERROR = "error"
+WAKE = "wake"
+ABORT = "abort"
+
+ATTEMPT = "attempt"
+SUBSTITUTE = "substitute"
+CANCEL = "cancel"
+WAIT = "wait"
+COMPLETE = "complete"
+FAIL = "fail"
+
+NEW = "new"
+RUNNING = "running"  # an operation is outstanding
+QUEUED = "queued"  # waiting at a gate
+PAUSED = "paused"  # between two attempts
+OVER = "over"
+
+
+def refused(reason: str, retry_after: "int | None", where: str) -> Failure:
+    """The failure that a refusal of one of the policy's strategies is."""
+    code = "RESOURCE_EXHAUSTED" if reason.startswith("BULKHEAD") else "UNAVAILABLE"
+    return Failure("rejected", where, code=code, reason=reason, retry_after=retry_after, domain="backstay")
+
+
+def timed_out(seconds: "int | float", where: str) -> Failure:
+    """The failure of a Timeout that has run out."""
+    return Failure("timeout", f"{where}: not over after {seconds} s", reason="TIMED_OUT", domain="backstay")
+
+
+def no_time(where: str) -> Failure:
+    """The refusal of a call whose caller's deadline has passed (TO6)."""
+    return Failure(
+        "rejected", f"{where}: the deadline has passed", code="DEADLINE_EXCEEDED", reason="NO_TIME", domain="backstay"
+    )
+
+
+class Execution:
+    """One call. `wake` is called, from any thread, when a gate has let it in; without it the call never waits at a gate.
+
+    `deadline` (ns) is the caller's: it bounds every Timeout, and enforcing it is the caller's affair.
+    """
+
+    __slots__ = (
+        "at", "began", "deadlines", "held", "layers", "mode", "now", "number", "policy", "token", "wake",
+    )  # fmt: skip
+
+    def __init__(self, policy: "Policy", wake: "Callable[[], object] | None" = None, deadline: int = NEVER) -> None:
+        depth = len(policy.layers)
+        self.policy = policy
+        self.layers: "tuple[Any, ...]" = policy.layers
+        self.wake = wake
+        self.number = -1
+        self.mode = NEW
+        self.now = 0
+        self.at = 0  # the layer that waits; all layers while an attempt runs
+        self.token = 0  # of the latest operation
+        self.held: "list[Any]" = [None] * depth  # permit, ticket or attempts, by layer
+        self.began = [0] * depth  # when each layer was entered
+        self.deadlines = [deadline] * (depth + 1)  # deadlines[i] applies outside layer i, [i + 1] inside it
+
+    def step(self, event: "Action", now: int) -> "list[Action]":
+        """Take an event at `now` (ns); return the actions it leads to."""
+        if now < self.now:
+            now = self.now  # EX4
+        self.now = now
+        kind = event[0]
+        mode = self.mode
+        if kind == OK or kind == ERROR:
+            if mode != RUNNING or event[1] != self.token:
+                return []  # EX1
+            if kind == OK:
+                return self._up(self.at - 1, now, None, event[2], self.token)
+            return self._up(self.at - 1, now, event[2], None, self.token)
+        if kind == WAKE:
+            return self._wake(now)
+        if kind == ABORT:
+            actions = self._leave(0, now) if mode != OVER and mode != NEW else []
+            self.mode = OVER
+            return actions
+        if kind == START and mode == NEW:
+            self.number = self.policy.next_call()
+            if self.deadlines[0] <= now:
+                return self._end((FAIL, 0, no_time(self.policy.name)))
+            return self._down(0, now)
+        return []
+
+    def _down(self, i: int, now: int) -> "list[Action]":
+        """Enter the layers from `i` inwards, to an attempt, a wait or a refusal."""
+        layers = self.layers
+        while i < len(layers):
+            layer = layers[i]
+            role = layer.ROLE
+            inner = self.deadlines[i]
+            self.began[i] = now
+            if role == GATE:
+                answer = layer.admit(now, self.wake)
+                if answer.decision != GRANTED:
+                    return self._not_admitted(i, now, answer)
+                self.held[i] = answer
+            elif role == DRIVER:
+                self.held[i] = layer.enter(now, self.policy.stream(self.number, i))
+            elif role == BOUND:
+                inner = min(inner, now + layer.delay_ns)
+            i += 1
+            self.deadlines[i] = inner
+        return self._operate(i, ATTEMPT)
+
+    def _operate(self, i: int, what: str, *more: "Any") -> "list[Action]":
+        """An operation inside layers 0 … i−1."""
+        self.at = i
+        self.mode = RUNNING
+        self.token += 1
+        return [(what, self.token, self.deadlines[i]) + more]
+
+    def _not_admitted(self, i: int, now: int, answer: "Any") -> "list[Action]":
+        if answer.decision == REFUSED:
+            where = f"{self.policy.name}: {self.layers[i].options.KIND}"
+            return self._up(i - 1, now, refused(answer.reason, answer.retry_after, where), None, 0)
+        self.held[i] = answer
+        self.at = i
+        self.mode = QUEUED
+        return [(WAIT, min(answer.until, self.deadlines[i]))]
+
+    def _up(self, i: int, now: int, failure: "Failure | None", value: "Any", token: int) -> "list[Action]":
+        """Carry an outcome outwards from layer `i`: a failure, or else a value. Token 0: the failure is our own."""
+        late = False
+        while i >= 0:
+            layer = self.layers[i]
+            role = layer.ROLE
+            try:
+                if role == GATE:
+                    verdict = NEUTRAL
+                    try:
+                        took = now - self.began[i]
+                        verdict = (
+                            layer.judge_value(value, took, late) if failure is None else layer.judge(failure, took)
+                        )
+                    finally:
+                        layer.settle(self.held[i], now, verdict)
+                elif role == DRIVER:
+                    pause = self._again(i, layer, now, failure, value, token)
+                    if pause is not None:
+                        self.policy.tell(now, "retry", pause)
+                        if not pause:
+                            return self._down(i + 1, now)
+                        self.at = i
+                        self.mode = PAUSED
+                        self.deadlines[i + 1] = now + pause
+                        return [(WAIT, now + pause)]
+                elif role == BOUND:
+                    late = late or now - self.began[i] >= layer.delay_ns  # TO4
+                elif layer.applies_to_value(value) if failure is None else layer.applies(failure):
+                    self.policy.tell(now, "fallback", failure)
+                    return self._operate(i, SUBSTITUTE, i, failure)
+            except Exception as error:  # EX5: a predicate of the user's
+                failure = Failure("programming", f"{self.policy.name}: {layer.options.KIND}: {error!r}", cause=error)
+                token = 0
+            i -= 1
+        return self._end((COMPLETE, token) if failure is None else (FAIL, token, failure))
+
+    def _again(
+        self, i: int, layer: "Any", now: int, failure: "Failure | None", value: "Any", token: int
+    ) -> "int | None":
+        """Does the driver at `i` want another attempt, and after which pause?"""
+        if failure is None:
+            wanted = layer.wants_value(value)
+            pushback = None
+        else:
+            wanted = (token != 0 or failure.kind != "rejected") and layer.wants(failure)  # RT4
+            pushback = failure.retry_after
+        if not wanted:
+            return None
+        pause: "int | None" = layer.again(self.held[i], pushback, now, self.deadlines[i])
+        return pause
+
+    def _wake(self, now: int) -> "list[Action]":
+        if self.mode == OVER or self.mode == NEW:
+            return []
+        deadlines = self.deadlines
+        for i in range(self.at):
+            layer = self.layers[i]
+            if layer.ROLE == BOUND and deadlines[i + 1] <= now and deadlines[i + 1] < deadlines[i]:  # TO2, TO3
+                actions = self._leave(i + 1, now)
+                failure = timed_out(layer.options.seconds, f"{self.policy.name}: timeout")
+                return actions + self._up(i - 1, now, failure, None, 0)
+        i = self.at
+        if self.mode == PAUSED:
+            until = deadlines[i + 1]
+            if now < until:
+                return [(WAIT, until)]
+            deadlines[i + 1] = deadlines[i]
+            return self._down(i + 1, now)
+        if self.mode == QUEUED:
+            answer = self.layers[i].poll(self.held[i], now)
+            if answer.decision != GRANTED:
+                return self._not_admitted(i, now, answer)
+            self.held[i] = answer
+            self.deadlines[i + 1] = self.deadlines[i]
+            return self._down(i + 1, now)
+        return []
+
+    def _leave(self, stop: int, now: int) -> "list[Action]":
+        """Leave the layers inside `stop` without a verdict (EX3)."""
+        actions: "list[Action]" = []
+        i = self.at
+        if self.mode == RUNNING:
+            actions.append((CANCEL, self.token))
+        elif self.mode == QUEUED:
+            self.layers[i].abandon(self.held[i], now)
+        i -= 1
+        while i >= stop:
+            if self.layers[i].ROLE == GATE:
+                self.layers[i].settle(self.held[i], now, NEUTRAL)
+            i -= 1
+        return actions
+
+    def _end(self, action: "Action") -> "list[Action]":
+        self.mode = OVER
+        return [action]

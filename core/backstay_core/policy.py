@@ -1,0 +1,153 @@
+"""A policy: a named, ordered composition of strategies, outermost first.
+
+Rules of composition:
+
+PO1   Strategies apply in the order in which they are given, the first one outermost.
+PO2   A policy owns the state of its strategies; a `Shared` one is owned by whoever made it and may stand in many.
+PO3   Calls are numbered from 0 in the order in which they begin; call and position give each random stream.
+PO4   A snapshot of a policy holds those of its strategies; it is restored whole or not at all.
+"""
+
+from backstay_core.canonical import dumps, fnv1a
+from backstay_core.failure import ConfigurationError
+from backstay_core.options import Options, from_data, nearest
+from backstay_core.rng import Rng, stream
+from backstay_core.state import Reader, seal
+from backstay_core.strategies.bulkhead import Bulkhead
+from backstay_core.strategies.circuit_breaker import CircuitBreaker
+from backstay_core.strategies.fallback import Fallback
+from backstay_core.strategies.retry import Retry
+from backstay_core.strategies.timeout import Timeout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from backstay_core.strategies.contract import State
+
+STRATEGIES = {cls.KIND: cls for cls in (Bulkhead, CircuitBreaker, Fallback, Retry, Timeout)}
+
+
+class Shared:
+    """One strategy's state under a name, to stand in several policies: ``Shared("db", CircuitBreaker.consecutive(5))``."""
+
+    __slots__ = ("name", "options", "state")
+
+    def __init__(self, name: str, options: Options, *, seed: int = 0) -> None:
+        self.name = name
+        self.options = options
+        self.state = options.state(seed)
+
+    def __repr__(self) -> str:
+        return f"Shared({self.name!r}, {self.options!r})"
+
+
+class Policy:
+    """A policy's options and state. Execution (`backstay_core.execution`) gives it its meaning.
+
+    `seed` makes every random pause reproducible.
+    """
+
+    STRATEGIES = STRATEGIES
+
+    def __init__(self, name: str, *strategies: "Options | Shared", seed: int = 0) -> None:
+        if not isinstance(name, str) or not name:
+            raise ConfigurationError(f"a policy's name is a text that is not empty; got {name!r}")
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise ConfigurationError(f"policy {name!r}: seed must be a whole number; got {seed!r}")
+        layers = []
+        for position, strategy in enumerate(strategies):
+            if isinstance(strategy, Shared):
+                layers.append(strategy.state)
+            elif isinstance(strategy, Options) and hasattr(strategy, "ROLE"):
+                layers.append(strategy.state(stream(seed, 0, position + 1).next()))
+            else:
+                raise ConfigurationError(f"policy {name!r}: {strategy!r} (position {position + 1}) is no strategy")
+        for position, layer in enumerate(layers):
+            if layer in layers[:position]:
+                raise ConfigurationError(f"policy {name!r}: {strategies[position]!r} stands in it twice")
+        self.name = name
+        self.seed = seed
+        self.strategies = strategies
+        self.layers: "tuple[State, ...]" = tuple(layers)
+        self.calls = 0
+        self.emit: "Callable[[int, str, Any], object] | None" = None
+
+    def tell(self, now: int, event: str, detail: "Any" = None) -> None:
+        """Tell whoever watches (`emit`) of an event of the whole call."""
+        emit = self.emit
+        if emit is not None:
+            emit(now, event, detail)
+
+    def next_call(self) -> int:
+        """The number of a call that begins now (PO3)."""
+        # -- straight line
+        number = self.calls
+        self.calls = number + 1
+        # -- end
+        return number
+
+    def stream(self, number: int, position: int) -> Rng:
+        """The random stream of call `number` for the strategy at `position`."""
+        return stream(self.seed, number, position)
+
+    def fingerprint(self) -> str:
+        """Names this composition: two policies with the same one decide alike."""
+        return fnv1a(dumps([layer.options.fingerprint() for layer in self.layers]))
+
+    def snapshot(self, now: int, wall: "int | None" = None) -> "dict[str, Any]":
+        """The state of the policy and all its strategies as plain data (see `backstay_core.state`)."""
+        body = {"name": self.name, "calls": self.calls, "strategies": [layer.snapshot(now) for layer in self.layers]}
+        return seal("policy", self.fingerprint(), body, wall)
+
+    def restore(self, data: "Any", now: int, mode: str, wall: "int | None" = None) -> None:
+        """Take over a snapshot. Raises `SnapshotError`, with nothing changed, if any part of it does not fit."""
+        read = Reader(data, "policy", self.fingerprint(), mode, wall)
+        calls = read.integer("calls")
+        saved = read.nested("strategies")
+        if not isinstance(saved, (list, tuple)) or len(saved) != len(self.layers):
+            read.refuse(f"the snapshot must hold {len(self.layers)} strategies")
+        parsed = []
+        for layer, part in zip(self.layers, saved):
+            parsed.append(layer.parse(layer.reader(part, mode, None), now - read.elapsed))
+        for layer, state in zip(self.layers, parsed):
+            layer.adopt(state)
+        self.calls = calls
+
+    def to_data(self) -> "dict[str, Any]":
+        """The configuration-file form. Raises `ConfigurationError` where an option is code."""
+        return {
+            "name": self.name,
+            "seed": self.seed,
+            "strategies": [layer.options.to_data() for layer in self.layers],
+        }
+
+    @classmethod
+    def from_data(cls, data: "dict[str, Any]") -> "Policy":
+        """A policy from its configuration-file form. Raises `ConfigurationError` with the path of what is wrong."""
+        if not isinstance(data, dict):
+            raise ConfigurationError(f"a policy is a table; got {type(data).__name__}")
+        for key in data:
+            if key not in ("name", "seed", "strategies"):
+                raise ConfigurationError(f"policy: unknown key {key!r}; it has name, seed and strategies")
+        rows = data.get("strategies", [])
+        if not isinstance(rows, (list, tuple)):
+            raise ConfigurationError("strategies must be a list of tables")
+        strategies = [cls.strategy_from_data(row, f"strategies[{i}]") for i, row in enumerate(rows)]
+        return cls(data.get("name", ""), *strategies, seed=data.get("seed", 0))
+
+    @classmethod
+    def strategy_from_data(cls, row: "Any", where: str) -> "Options":
+        if not isinstance(row, dict) or "kind" not in row:
+            raise ConfigurationError(f"{where} must be a table with a kind")
+        known = cls.STRATEGIES
+        strategy = known.get(row["kind"]) if isinstance(row["kind"], str) else None
+        if strategy is None:
+            hint = nearest(str(row["kind"]), tuple(known))
+            raise ConfigurationError(
+                f"{where}: unknown kind {row['kind']!r}"
+                + (f"; did you mean {hint!r}?" if hint else f"; kinds: {', '.join(sorted(known))}")
+            )
+        options: Options = from_data(strategy, strategy.FIELDS, row, f"{where} ({row['kind']})")
+        return options

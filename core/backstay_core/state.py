@@ -1,0 +1,107 @@
+"""State is data: the envelope of every snapshot, and the checks that stand before a restore.
+
+A snapshot is a dict of plain values: schema version, kind, the fingerprint of the options it belongs to, a wall-clock
+stamp if the caller has a clock, and a body. Times in it are *ages* and *remainders* relative to the moment it was taken,
+because monotonic clocks of two processes have nothing in common.
+
+A restore checks everything first and assigns last, so a bad snapshot changes nothing. It either *resumes* (calls in
+flight live on: a WASM instance was replaced) or *revives* (they are gone: a new process).
+"""
+
+from backstay_core.failure import SnapshotError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+SCHEMA = 1
+RESUME = "resume"
+REVIVE = "revive"
+
+
+def seal(kind: str, fingerprint: str, body: "dict[str, Any]", wall: "int | None" = None) -> "dict[str, Any]":
+    """The envelope around a strategy's state. `wall` is ns since the Unix epoch."""
+    return {"schema": SCHEMA, "kind": kind, "options": fingerprint, "wall": wall, "state": body}
+
+
+class Reader:
+    """Reads a snapshot's body field by field; whatever does not fit is a `SnapshotError` that names it."""
+
+    __slots__ = ("_body", "_where", "elapsed", "mode", "revive")
+
+    def __init__(self, data: "Any", kind: str, fingerprint: str, mode: str, wall: "int | None" = None) -> None:
+        self._where = kind
+        if mode not in (RESUME, REVIVE):
+            raise SnapshotError(f"a restore resumes or revives; got {mode!r}")
+        self.mode = mode
+        self.revive = mode == REVIVE
+        if not isinstance(data, dict):
+            raise SnapshotError(f"{self._where}: a snapshot is an object; got {type(data).__name__}")
+        self._body = data
+        for name, expected in (("schema", SCHEMA), ("kind", kind), ("options", fingerprint)):
+            if self._get(name) != expected:
+                raise SnapshotError(f"{self._where}: {name} is {data[name]!r}, this one has {expected!r}")
+        taken = self._get("wall")
+        self.elapsed = 0
+        if taken is not None and wall is not None:
+            self.elapsed = max(0, wall - self.integer("wall"))
+        body = self._get("state")
+        if not isinstance(body, dict):
+            raise SnapshotError(f"{self._where}: state must be an object; got {type(body).__name__}")
+        self._body = body
+
+    def _get(self, name: str) -> "Any":
+        if name not in self._body:
+            raise SnapshotError(f"{self._where}: the snapshot has no {name!r}")
+        return self._body[name]
+
+    def integer(self, name: str, least: int = 0, most: "int | None" = None) -> int:
+        """A whole number, as a number or (beyond 2**53) as decimal text."""
+        value = self._get(name)
+        if isinstance(value, str) and len(value) <= 40 and value.lstrip("-").isdigit():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise SnapshotError(f"{self._where}: {name} must be a whole number; got {value!r}")
+        if value < least or (most is not None and value > most):
+            raise SnapshotError(f"{self._where}: {name} is out of range: {value!r}")
+        return value
+
+    def refuse(self, why: str) -> None:
+        raise SnapshotError(f"{self._where}: {why}")
+
+    def optional(self, name: str) -> "int | None":
+        """A whole number ≥ 0, or None."""
+        return None if self._get(name) is None else self.integer(name)
+
+    def nested(self, name: str) -> "Any":
+        """Another snapshot inside this one; it checks itself."""
+        return self._get(name)
+
+    def word(self, name: str, allowed: "tuple[str, ...]") -> str:
+        value = self._get(name)
+        if not isinstance(value, str) or value not in allowed:
+            raise SnapshotError(f"{self._where}: {name} must be one of {', '.join(allowed)}; got {value!r}")
+        return value
+
+    def bits(self, name: str, size: int) -> int:
+        """A bit set of at most `size` bits, as hexadecimal text."""
+        value = self._get(name)
+        if not isinstance(value, str) or len(value) > size // 4 + 1 or not value or value.strip("0123456789abcdef"):
+            raise SnapshotError(f"{self._where}: {name} must be hexadecimal digits; got {value!r}")
+        bits = int(value, 16)
+        if bits >> size:
+            raise SnapshotError(f"{self._where}: {name} has more than {size} bits")
+        return bits
+
+    def rows(self, name: str, width: int) -> "list[list[int]]":
+        """A list of rows of `width` whole numbers ≥ 0."""
+        value = self._get(name)
+        if not isinstance(value, (list, tuple)):
+            raise SnapshotError(f"{self._where}: {name} must be a list")
+        for row in value:
+            if not isinstance(row, (list, tuple)) or len(row) != width:
+                raise SnapshotError(f"{self._where}: {name} must hold rows of {width} numbers; got {row!r}")
+            for item in row:
+                if isinstance(item, bool) or not isinstance(item, int) or item < 0:
+                    raise SnapshotError(f"{self._where}: {name} must hold whole numbers; got {item!r}")
+        return [list(row) for row in value]

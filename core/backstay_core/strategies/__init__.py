@@ -1,0 +1,1 @@
+"""One module a strategy: options, state, transitions, numbered rules."""

@@ -1,0 +1,118 @@
+"""The four roles of a strategy, and what a gate answers.
+
+=========== =========================================================================================
+role        contract
+=========== =========================================================================================
+gate        ``admit(now, wake)`` → a permit, a `Ticket` (wait) or a `Refusal`; ``poll(ticket, now)`` looks again;
+            ``settle(permit, now, verdict)``; ``abandon(ticket, now)``; ``judge(failure)`` and
+            ``judge_value(value)`` → verdict
+driver      ``again(call, failure, now, deadline)`` → the pause before the next attempt, or None to give up
+bound       ``delay_ns`` for what is inside it
+substitute  ``applies(failure)``, ``applies_to_value(value)``: a value in place of a call
+=========== =========================================================================================
+
+Whatever a gate answers says what it is by its ``decision``: the answer *is* the permit, the ticket or the refusal.
+
+Every method that changes state allocates first and then runs straight on: between its check and its last write there
+is no call, loop or allocation. On a GIL build nothing can come in between (no thread switch, no signal handler, no
+finalizer), so no lock is needed and none is held while a user's code runs. Such regions stand between ``# -- straight
+line`` and ``# -- end`` and a test reads their bytecode.
+"""
+
+from backstay_core.state import Reader, seal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from backstay_core.options import Options
+
+GATE = "gate"
+DRIVER = "driver"
+BOUND = "bound"
+SUBSTITUTE = "substitute"
+
+GRANTED = 1
+WAITING = 0
+REFUSED = -1
+GONE = -2  # a ticket nobody holds any more
+
+
+class Permit:
+    """Leave to go on. It *is* the epoch in which it was issued: an outcome that comes back after the epoch has ended
+    finds an object that nobody reads any more."""
+
+    __slots__ = ()
+    decision = GRANTED
+
+
+class Refusal:
+    """No. `reason` is a short UPPER_SNAKE word; `retry_after` says in how many ns it is worth asking again, if known."""
+
+    __slots__ = ("reason", "retry_after")
+    decision = REFUSED
+
+    def __init__(self, reason: str, retry_after: "int | None" = None) -> None:
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class Ticket:
+    """A place in a gate's queue.
+
+    `wake` is called once, from whichever thread makes room; it must not block or run user code. `until` is the time at
+    which waiting ends by itself (poll then).
+    """
+
+    __slots__ = ("decision", "next", "permit", "prev", "until", "wake")
+
+    def __init__(self, wake: "Callable[[], object]", until: int) -> None:
+        self.decision = WAITING
+        self.prev: "Ticket | None" = None
+        self.next: "Ticket | None" = None
+        self.permit: "Permit | None" = None
+        self.until = until
+        self.wake = wake
+
+
+class State:
+    """What a strategy remembers. `emit`, if set, is told of events as ``emit(now, event, detail)``, after the change."""
+
+    __slots__ = ("emit", "options")
+    options: "Options"
+
+    def __init__(self, options: "Options") -> None:
+        self.options = options
+        self.emit: "Callable[[int, str, Any], object] | None" = None
+
+    def tell(self, now: int, event: str, detail: "Any" = None) -> None:
+        emit = self.emit
+        if emit is not None:
+            emit(now, event, detail)
+
+    def snapshot(self, now: int, wall: "int | None" = None) -> "dict[str, Any]":
+        """The state as plain data, with times relative to `now` (ns). `wall` is a stamp in ns since the Unix epoch."""
+        return seal(self.options.KIND, self.options.fingerprint(), self.body(now), wall)
+
+    def restore(self, data: "Any", now: int, mode: str, wall: "int | None" = None) -> None:
+        """Take over a snapshot: *resume* (calls in flight live on) or *revive* (they are gone).
+
+        The time between the snapshot's wall-clock stamp and `wall`, if both are known, counts as passed. Raises
+        `SnapshotError` and changes nothing if the snapshot does not fit.
+        """
+        self.adopt(self.parse(self.reader(data, mode, wall), now))
+
+    def reader(self, data: "Any", mode: str, wall: "int | None") -> Reader:
+        return Reader(data, self.options.KIND, self.options.fingerprint(), mode, wall)
+
+    def body(self, now: int) -> "dict[str, Any]":
+        """What there is to save."""
+        return {}
+
+    def parse(self, read: Reader, now: int) -> "Any":
+        """What there is to take over, checked. Changes nothing."""
+        return None
+
+    def adopt(self, parsed: "Any") -> None:
+        """Take over what `parse` returned."""
