@@ -11,6 +11,7 @@ action                                what the host does
 position, failure)``                  result), as an operation of its own
 ``(CANCEL, token)``                   stop that operation; its outcome no longer matters
 ``(WAIT, until)``                     nothing to do: send WAKE at `until`, or as soon as the call's `wake` was called
+                                      (a WAKE that comes early leads to no action: go on waiting as before)
 ``(COMPLETE, token)``                 over: return the value of that operation
 ``(FAIL, token, failure)``            over: raise the error of that operation; token 0 means that `failure` is Backstay's
 ===================================== =================================================================================
@@ -237,11 +238,13 @@ class Execution:
         if self.mode == PAUSED:
             until = deadlines[i + 1]
             if now < until:
-                return [(WAIT, until)]
+                return []
             deadlines[i + 1] = deadlines[i]
             return self._down(i + 1, now)
         if self.mode == QUEUED:
             answer = self.layers[i].poll(self.held[i], now)
+            if answer is self.held[i]:
+                return []
             if answer.decision != GRANTED:
                 return self._not_admitted(i, now, answer)
             self.held[i] = answer
