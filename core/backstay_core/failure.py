@@ -69,12 +69,12 @@ EXECUTED = ("no", "maybe", "yes")
 
 
 class UnifiedError(Exception):
-    """The base of every error that Backstay itself raises.
+    """The base of every error that Backstay itself raises."""
 
-    `failure` holds the same statement as a value, where there is one.
-    """
-
-    failure: "Failure | None" = None
+    @property
+    def failure(self) -> "Failure | None":
+        """The same statement as a value, where there is one."""
+        return None
 
 
 class ConfigurationError(UnifiedError, ValueError):

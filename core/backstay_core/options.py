@@ -162,6 +162,7 @@ class Options:
     """Base of all options values: validated once, then immutable, comparable by value."""
 
     KIND = ""
+    CHECKS = CHECKS
     FIELDS: "tuple[Field, ...]" = ()
 
     def _set(self, **values: "Any") -> None:
@@ -179,7 +180,7 @@ class Options:
                 elif field.type == "results":
                     normal[field.name + "_match"] = None
             else:
-                normal = CHECKS[field.type](f"{type(self).__name__}({field.name}=…)", field, value)
+                normal = self.CHECKS[field.type](f"{type(self).__name__}({field.name}=…)", field, value)
             self._derive(**normal)
 
     def _derive(self, **values: "Any") -> None:

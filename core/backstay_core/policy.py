@@ -135,7 +135,8 @@ class Policy:
         if not isinstance(rows, (list, tuple)):
             raise ConfigurationError("strategies must be a list of tables")
         strategies = [cls.strategy_from_data(row, f"strategies[{i}]") for i, row in enumerate(rows)]
-        return cls(data.get("name", ""), *strategies, seed=data.get("seed", 0))
+        seed = {"seed": data["seed"]} if "seed" in data else {}
+        return cls(data.get("name", ""), *strategies, **seed)
 
     @classmethod
     def strategy_from_data(cls, row: "Any", where: str) -> "Options":

@@ -1,0 +1,65 @@
+# Every target works from a bare checkout: it makes .venv and installs only what it needs.
+# uv does the installing if it is on PATH, else venv and pip. Package index settings of the machine are left alone.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test lint mutate nightly clean
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+UV := $(shell command -v uv 2>/dev/null)
+
+export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+export PIP_RETRIES ?= 5
+export UV_HTTP_RETRIES ?= 5
+
+ifdef UV
+CREATE := $(UV) venv --quiet --allow-existing .venv
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+else
+CREATE = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "Backstay needs Python 3.11 or later; name one with: make PYTHON=python3.12 ..."; exit 1; }; \
+	$(PYTHON) -m venv .venv
+INSTALL := $(BIN)/python -m pip install --quiet
+endif
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv/.cli ## run the demo: one seeded upstream, with and without a policy (ARGS="--seed 7 --json")
+	$(BIN)/backstay demo $(ARGS)
+
+test: .venv/.dev ## run the whole test suite (ARGS="-m 'not slow' -k retry")
+	$(BIN)/pytest $(ARGS)
+
+lint: .venv/.dev ## check style, formatting, types, spelling and the import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/codespell
+	$(BIN)/mypy
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+	$(BIN)/lint-imports --no-cache
+
+mutate: .venv/.dev ## change the kernel's rules one at a time and count which changes the suite notices
+	$(BIN)/python tools/mutate.py $(ARGS)
+
+nightly: .venv/.dev ## run the property tests with 100 000 cases each
+	BACKSTAY_CASES=100000 $(BIN)/pytest tests/property -q --timeout=0 $(ARGS)
+
+clean: ## remove everything that these targets made, .venv included
+	rm -rf .venv build dist .coverage htmlcov .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What is installed is recorded in stamp files: .cli (enough to run) and .dev (everything).
+.venv/.created:
+	$(CREATE)
+	@touch $@
+
+.venv/.cli: pyproject.toml requirements/dev.txt | .venv/.created
+	$(INSTALL) --constraint requirements/dev.txt --editable '.[cli]'
+	@touch $@
+
+.venv/.dev: pyproject.toml requirements/dev.txt | .venv/.created
+	$(INSTALL) --requirement requirements/dev.txt --editable '.[cli]'
+	@touch .venv/.cli $@

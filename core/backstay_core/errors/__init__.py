@@ -1,0 +1,1 @@
+"""Errors of a host language, and what they mean (`backstay_core.failure` holds the meaning itself)."""

@@ -1,0 +1,40 @@
+"""Backstay: one reliability policy, written once, enforced with the same decisions wherever code runs."""
+
+from backstay_core import __version__
+from backstay_core.failure import Failure
+
+from backstay.deadline import remaining
+from backstay.errors import (
+    BulkheadFull,
+    CircuitOpen,
+    ConfigurationError,
+    DeadlineExceeded,
+    Rejected,
+    SnapshotError,
+    TimedOut,
+    UnifiedError,
+)
+from backstay.policy import Policy, shared
+from backstay.strategies import Budget, Bulkhead, CircuitBreaker, Fallback, Retry, Timeout
+
+__all__ = [
+    "Budget",
+    "Bulkhead",
+    "BulkheadFull",
+    "CircuitBreaker",
+    "CircuitOpen",
+    "ConfigurationError",
+    "DeadlineExceeded",
+    "Failure",
+    "Fallback",
+    "Policy",
+    "Rejected",
+    "Retry",
+    "SnapshotError",
+    "TimedOut",
+    "Timeout",
+    "UnifiedError",
+    "__version__",
+    "remaining",
+    "shared",
+]

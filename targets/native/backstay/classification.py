@@ -1,0 +1,59 @@
+"""The classifier of this process, and `on=` for Python: exception classes and predicates."""
+
+from __future__ import annotations
+
+from errno import errorcode
+
+from backstay_core.errors.classifier import Classifier
+from backstay_core.failure import ConfigurationError, Failure
+from backstay_core.options import CHECKS, Field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+CLASSIFIER = Classifier(errorcode)
+classify = CLASSIFIER.classify
+
+
+class ClassMatcher:
+    """Matches failures whose exception is an instance of `classes`."""
+
+    __slots__ = ("classes",)
+
+    def __init__(self, classes: tuple[type[BaseException], ...]) -> None:
+        self.classes = classes
+
+    def matches(self, failure: Failure) -> bool:
+        return isinstance(failure.cause, self.classes)
+
+
+class PredicateMatcher:
+    """Matches failures for whose exception `predicate` is true."""
+
+    __slots__ = ("predicate",)
+
+    def __init__(self, predicate: Callable[[BaseException], object]) -> None:
+        self.predicate = predicate
+
+    def matches(self, failure: Failure) -> bool:
+        return isinstance(failure.cause, BaseException) and bool(self.predicate(failure.cause))
+
+
+def is_exception_class(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseException)
+
+
+def check_failures(where: str, field: Field, value: Any) -> dict[str, Any]:
+    """`on=` as Python writes it: an exception class or a tuple of them, a predicate of the exception, or kinds by name."""
+    classes = value if isinstance(value, tuple) else (value,)
+    if classes and all(is_exception_class(cls) for cls in classes):
+        return {field.name: value, field.name + "_matches": ClassMatcher(classes)}
+    if callable(value) and not isinstance(value, type):
+        return {field.name: value, field.name + "_matches": PredicateMatcher(value)}
+    if not isinstance(value, (str, tuple, list)):
+        raise ConfigurationError(
+            f"{where} must be exception classes, a function of the exception or kinds of failure; got {value!r}"
+        )
+    return CHECKS["failures"](where, field, value)

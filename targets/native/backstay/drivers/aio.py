@@ -1,0 +1,162 @@
+"""The driver for coroutine functions under asyncio: one task, operations awaited in it, timers of its loop."""
+
+from __future__ import annotations
+
+import asyncio
+from _thread import get_ident
+
+from backstay_core.clock import SECOND
+from backstay_core.execution import (
+    ABORT,
+    ATTEMPT,
+    COMPLETE,
+    ERROR,
+    OK,
+    QUEUED,
+    START,
+    SUBSTITUTE,
+    WAIT,
+    WAKE,
+    Execution,
+)
+from backstay_core.failure import NEVER, ConfigurationError
+
+from backstay.classification import classify
+from backstay.deadline import AMBIENT
+from backstay.drivers.operation import substitute_for
+from backstay.errors import error_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from backstay.policy import Policy
+
+
+class Bell:
+    """Lets a task wait until it is rung, from any thread, or until a time has come."""
+
+    __slots__ = ("_future", "_loop", "_rung", "_thread")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._thread = get_ident()
+        self._rung = False
+        self._future: asyncio.Future[None] | None = None
+
+    def ring(self) -> None:
+        """Raises RuntimeError if the loop is closed: nobody waits any more."""
+        if get_ident() == self._thread and not self._loop.is_closed():
+            self._wake()
+        else:
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._rung = True
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
+
+    def _time_is_over(self) -> None:
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
+
+    async def wait(self, ns: int) -> None:
+        if not self._rung:
+            self._future = self._loop.create_future()
+            timer = None if ns >= NEVER // 2 else self._loop.call_later(max(0, ns) / SECOND, self._time_is_over)
+            try:
+                await self._future
+            finally:
+                self._future = None
+                if timer is not None:
+                    timer.cancel()
+        self._rung = False
+
+
+class Alarm:
+    """Cancels the current task when `ns` have passed, and tells this cancellation from others.
+
+    What counts is how many cancellations were pending at *entry*: one that comes from outside in the same instant is
+    not ours to swallow.
+    """
+
+    __slots__ = ("_before", "_rang", "_task", "_timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], ns: int) -> None:
+        self._task = task
+        self._before = task.cancelling()
+        self._rang = False
+        self._timer = loop.call_later(max(0, ns) / SECOND, self._ring)
+
+    def _ring(self) -> None:
+        self._rang = True
+        self._task.cancel()
+
+    def stop(self, error: BaseException | None) -> bool:
+        """Disarm. Is `error` the cancellation that this alarm caused?"""
+        self._timer.cancel()
+        if not self._rang:
+            return False
+        return self._task.uncancel() <= self._before and isinstance(error, asyncio.CancelledError)
+
+
+async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Await ``function(*args, **kwargs)`` under `policy`."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    clock = policy.ports.clock
+    bell = Bell(loop)
+    execution = Execution(policy, bell.ring, AMBIENT.get())
+    event: tuple[Any, ...] = (START,)
+    outcome: Any = None  # of the latest operation: its value or its exception
+    until = NEVER
+    now = clock()
+    try:
+        while True:
+            actions = execution.step(event, now)
+            action = actions[-1] if actions else (WAIT, until)  # what a CANCEL names is over already
+            what = action[0]
+            if what == ATTEMPT or what == SUBSTITUTE:
+                deadline = action[2]
+                alarm = Alarm(loop, task, deadline - clock()) if deadline < execution.deadlines[0] and task else None
+                published = AMBIENT.set(deadline)
+                try:
+                    outcome = function(*args, **kwargs) if what == ATTEMPT else substitute_for(policy, action)
+                    if hasattr(outcome, "__await__"):
+                        outcome = await outcome
+                    elif what == ATTEMPT:
+                        raise ConfigurationError(f"{policy.name}: acall() of a function that is not async; use call()")
+                    event = (OK, action[1], outcome)
+                    now = clock()
+                    if alarm is not None:
+                        alarm.stop(None)
+                except BaseException as error:
+                    if alarm is not None and alarm.stop(error):
+                        event = (WAKE,)
+                        now = max(clock(), deadline)
+                    elif isinstance(error, Exception):
+                        outcome = error
+                        event = (ERROR, action[1], classify(error))
+                        now = clock()
+                    else:
+                        raise
+                finally:
+                    AMBIENT.reset(published)
+            elif what == WAIT:
+                until = action[1]
+                if execution.mode == QUEUED:
+                    await bell.wait(until - clock())
+                else:
+                    await asyncio.sleep(max(0, until - clock()) / SECOND)
+                event = (WAKE,)
+                now = clock()
+            elif what == COMPLETE:
+                return outcome
+            elif action[1]:
+                raise outcome
+            else:
+                raise error_of(action[2])
+    finally:
+        outcome = None  # the exception's traceback holds this frame
+        execution.step((ABORT,), clock())

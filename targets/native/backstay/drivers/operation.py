@@ -1,0 +1,50 @@
+"""What the drivers have in common: which functions are coroutine functions, and how a substitute is made."""
+
+from __future__ import annotations
+
+import sys
+
+from backstay_core.failure import ConfigurationError, Failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from backstay.policy import Policy
+
+CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
+
+
+def flags_of(function: object) -> int:
+    """The code flags of what a call of `function` runs: through partials, bound methods and ``__call__``."""
+    functools = sys.modules.get("functools")
+    while functools is not None and isinstance(function, functools.partial):
+        function = function.func
+    code = getattr(function, "__code__", None)
+    if code is None and not isinstance(function, type):
+        code = getattr(getattr(type(function), "__call__", None), "__code__", None)
+    return getattr(code, "co_flags", 0)
+
+
+def is_coroutine_function(function: object) -> bool:
+    return bool(flags_of(function) & CO_COROUTINE)
+
+
+def is_coroutine(value: object) -> bool:
+    """A coroutine object (told without importing `types` or `inspect`)."""
+    return hasattr(value, "cr_frame") and hasattr(value, "close")
+
+
+def refuse_coroutine(value: Any, where: str) -> None:
+    """A coroutine where a value belongs would run unguarded, or never."""
+    if is_coroutine(value):
+        value.close()
+        raise ConfigurationError(f"{where} returned a coroutine in a sync call; use acall() or an async function")
+
+
+def substitute_for(policy: Policy, action: tuple[Any, ...]) -> Any:
+    """The substitute that a SUBSTITUTE action asks for: the Fallback's value, or what its function returns."""
+    value = policy.layers[action[3]].options.value  # type: ignore[attr-defined]
+    if not callable(value):
+        return value
+    return value(action[4] or Failure("result", f"{policy.name}: an unacceptable result", domain="backstay"))

@@ -1,0 +1,81 @@
+"""The driver for ordinary functions: runs operations in the caller's thread, where nothing can interrupt them."""
+
+from __future__ import annotations
+
+import sys
+
+from backstay_core.execution import (
+    ABORT,
+    ATTEMPT,
+    COMPLETE,
+    ERROR,
+    OK,
+    QUEUED,
+    START,
+    SUBSTITUTE,
+    WAIT,
+    WAKE,
+    Execution,
+)
+from backstay_core.failure import NEVER
+
+from backstay.classification import classify
+from backstay.deadline import AMBIENT
+from backstay.drivers.operation import refuse_coroutine, substitute_for
+from backstay.errors import error_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from backstay.policy import Policy
+
+
+def in_event_loop() -> bool:
+    """Is an event loop running in this thread? Then nothing may wait at a gate: it would stop the loop."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
+
+
+def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call ``function(*args, **kwargs)`` under `policy`."""
+    ports = policy.ports
+    clock = ports.clock
+    bell = None if in_event_loop() else ports.doorbell()
+    execution = Execution(policy, None if bell is None else bell.ring, AMBIENT.get())
+    event: tuple[Any, ...] = (START,)
+    outcome: Any = None  # of the latest operation: its value or its exception
+    until = NEVER
+    try:
+        while True:
+            actions = execution.step(event, clock())  # one at the most: nothing is ever cancelled here
+            action = actions[0] if actions else (WAIT, until)
+            what = action[0]
+            if what == ATTEMPT or what == SUBSTITUTE:
+                published = AMBIENT.set(action[2])
+                try:
+                    outcome = function(*args, **kwargs) if what == ATTEMPT else substitute_for(policy, action)
+                    refuse_coroutine(outcome, f"{policy.name}: {what}")
+                    event = (OK, action[1], outcome)
+                except Exception as error:
+                    outcome = error
+                    event = (ERROR, action[1], classify(error))
+                finally:
+                    AMBIENT.reset(published)
+            elif what == WAIT:
+                until = action[1]
+                if execution.mode == QUEUED and bell is not None:
+                    bell.wait(until - clock())
+                else:
+                    ports.pause(until - clock())
+                event = (WAKE,)
+            elif what == COMPLETE:
+                return outcome
+            elif action[1]:
+                raise outcome
+            else:
+                raise error_of(action[2])
+    finally:
+        outcome = None  # the exception's traceback holds this frame
+        execution.step((ABORT,), clock())

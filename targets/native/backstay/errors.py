@@ -1,0 +1,120 @@
+"""What Backstay itself raises. The caller's own exceptions come out unchanged.
+
+=========================== =============================================================================================
+`UnifiedError`              the base of all
+`Rejected`                  a strategy refused the call; the dependency was not asked
+  `CircuitOpen`             … its circuit breaker is open
+  `BulkheadFull`            … no place came free
+  `DeadlineExceeded`        … the deadline of the caller leaves no room
+`TimedOut`                  a `Timeout` has run out (also a `TimeoutError`)
+`ConfigurationError`        an option, a composition or a call that cannot mean anything (also a `ValueError`)
+`SnapshotError`             a snapshot that cannot be restored (also a `ValueError`)
+=========================== =============================================================================================
+"""
+
+from __future__ import annotations
+
+from backstay_core.clock import SECOND
+from backstay_core.failure import ConfigurationError, Failure, SnapshotError, UnifiedError
+
+__all__ = [
+    "BulkheadFull",
+    "CircuitOpen",
+    "ConfigurationError",
+    "DeadlineExceeded",
+    "Rejected",
+    "SnapshotError",
+    "TimedOut",
+    "UnifiedError",
+    "error_of",
+]
+
+
+class Rejected(UnifiedError):
+    """A strategy refused the call. `reason` is a short UPPER_SNAKE word; `where` names policy and strategy."""
+
+    def __init__(self, where: str, reason: str, retry_after_ns: int | None = None) -> None:
+        super().__init__(where, reason, retry_after_ns)
+
+    @property
+    def where(self) -> str:
+        return str(self.args[0])
+
+    @property
+    def reason(self) -> str:
+        return str(self.args[1])
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds after which it is worth asking again, if known."""
+        return None if self.args[2] is None else self.args[2] / SECOND
+
+    @property
+    def failure(self) -> Failure:
+        return Failure(
+            "rejected",
+            self.where,
+            code=self.code,
+            reason=self.reason,
+            retry_after=self.args[2],
+            domain="backstay",
+            cause=self,
+        )
+
+    code = "UNAVAILABLE"
+
+    def __str__(self) -> str:
+        soon = "" if self.retry_after is None else f", try again in {self.retry_after:.3g} s"
+        return f"{self.where}: {self.reason.lower().replace('_', ' ')}{soon}"
+
+
+class CircuitOpen(Rejected):
+    """The circuit breaker is open, or half-open with all its places taken."""
+
+
+class BulkheadFull(Rejected):
+    """All places are taken, and the queue is full or the wait was too long."""
+
+    code = "RESOURCE_EXHAUSTED"
+
+
+class DeadlineExceeded(Rejected):
+    """Refused before it began: the deadline of the caller has passed."""
+
+    code = "DEADLINE_EXCEEDED"
+
+
+class TimedOut(UnifiedError, TimeoutError):
+    """A `Timeout` has run out. `seconds` is its length."""
+
+    def __init__(self, where: str, seconds: float) -> None:
+        super().__init__(f"{where}: not over after {seconds} s")
+        self.where = where
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[type[TimedOut], tuple[str, float]]:
+        return type(self), (self.where, self.seconds)
+
+    @property
+    def failure(self) -> Failure:
+        return Failure("timeout", str(self), reason="TIMED_OUT", domain="backstay", cause=self)
+
+
+#  reason of a refusal → exception class
+REFUSALS: dict[str, type[Rejected]] = {
+    "CIRCUIT_OPEN": CircuitOpen,
+    "FORCED_OPEN": CircuitOpen,
+    "BULKHEAD_FULL": BulkheadFull,
+    "BULKHEAD_WAIT": BulkheadFull,
+    "NO_TIME": DeadlineExceeded,
+}
+
+
+def error_of(failure: Failure) -> BaseException:
+    """The exception that a failure of Backstay's own is."""
+    if isinstance(failure.cause, BaseException):
+        return failure.cause
+    if failure.kind == "timeout":
+        where, _, seconds = failure.message.rpartition(": not over after ")
+        return TimedOut(where, float(seconds.removesuffix(" s")))
+    return REFUSALS.get(failure.reason, Rejected)(failure.message, failure.reason, failure.retry_after)

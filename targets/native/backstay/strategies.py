@@ -1,0 +1,51 @@
+"""The strategies as Python sees them: `on=` takes exception classes and predicates, and one strategy is a decorator."""
+
+from __future__ import annotations
+
+from backstay_core.options import CHECKS
+from backstay_core.strategies import bulkhead, circuit_breaker, fallback, retry, timeout
+
+from backstay.classification import check_failures
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, ParamSpec, TypeVar
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+
+__all__ = ["Budget", "Bulkhead", "CircuitBreaker", "Fallback", "Retry", "Timeout"]
+
+Budget = retry.Budget
+
+
+class Decorator:
+    """Makes a strategy a decorator: ``@Retry(attempts=3)`` is a policy of that one strategy, named after the function."""
+
+    CHECKS = dict(CHECKS, failures=check_failures)
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        from backstay.policy import Policy
+
+        return Policy(getattr(function, "__qualname__", type(function).__name__), self)(function)  # type: ignore[arg-type]
+
+
+class CircuitBreaker(Decorator, circuit_breaker.CircuitBreaker):
+    __doc__ = circuit_breaker.CircuitBreaker.__doc__
+
+
+class Retry(Decorator, retry.Retry):
+    __doc__ = retry.Retry.__doc__
+
+
+class Timeout(Decorator, timeout.Timeout):
+    __doc__ = timeout.Timeout.__doc__
+
+
+class Bulkhead(Decorator, bulkhead.Bulkhead):
+    __doc__ = bulkhead.Bulkhead.__doc__
+
+
+class Fallback(Decorator, fallback.Fallback):
+    __doc__ = fallback.Fallback.__doc__
