@@ -1,8 +1,8 @@
 """The one way in which text leaves the core: canonical JSON.
 
-The same value gives the same bytes on every runtime: keys sorted, no spaces, ASCII only, integers beyond 2**53 as decimal
-strings (a JavaScript reader would round them). There are no floats: their shortest text differs between runtimes, so
-what is measured in fractions is carried as an integer of a smaller unit.
+The same value gives the same bytes on every runtime: keys sorted, no spaces, ASCII only, integers beyond 2**53 as
+decimal strings (a JavaScript reader would round them). There are no floats: their shortest text differs between
+runtimes, so what is measured in fractions is carried as an integer of a smaller unit.
 """
 
 TYPE_CHECKING = False

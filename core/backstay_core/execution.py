@@ -1,19 +1,20 @@
 """The step machine: one call's way through a policy, without doing anything itself.
 
-This is the executable specification. A host sends events and carries out the actions it gets back; the strategies decide.
+This is the executable specification. A host sends events and carries out the actions it gets back; the strategies
+decide.
 
 ===================================== =================================================================================
 action                                what the host does
 ===================================== =================================================================================
-``(ATTEMPT, token, deadline)``        start the guarded operation; send OK or ERROR with this token when it ends, WAKE at
-                                      `deadline` if it is still running then
+``(ATTEMPT, token, deadline)``        start the guarded operation; send OK or ERROR with this token when it ends, WAKE
+                                      at `deadline` if it is still running then
 ``(SUBSTITUTE, token, deadline,       make the substitute of the strategy at `position` for `failure` (None: for a
 position, failure)``                  result), as an operation of its own
 ``(CANCEL, token)``                   stop that operation; its outcome no longer matters
 ``(WAIT, until)``                     nothing to do: send WAKE at `until`, or as soon as the call's `wake` was called
                                       (a WAKE that comes early leads to no action: go on waiting as before)
 ``(COMPLETE, token)``                 over: return the value of that operation
-``(FAIL, token, failure)``            over: raise the error of that operation; token 0 means that `failure` is Backstay's
+``(FAIL, token, failure)``            over: raise the error of that operation; token 0: `failure` is Backstay's own
 ===================================== =================================================================================
 
 ===================================== =================================================================================
@@ -86,7 +87,8 @@ def no_time(where: str) -> Failure:
 
 
 class Execution:
-    """One call. `wake` is called, from any thread, when a gate has let it in; without it the call never waits at a gate.
+    """One call. `wake` is called, from any thread, when a gate has let it in; without it the call never waits at a
+    gate.
 
     `deadline` (ns) is the caller's: it bounds every Timeout, and enforcing it is the caller's affair.
     """

@@ -6,8 +6,8 @@ codes are the canonical ones of gRPC and AIP-193.
 
 Three columns drive decisions and each has one reader:
 
-* ``verdict`` is what a circuit breaker makes of it. `NEUTRAL` means the dependency was never judged: the caller gave up,
-  the call was refused on this side, or our own code is at fault.
+* ``verdict`` is what a circuit breaker makes of it. `NEUTRAL` means the dependency was never judged: the caller gave
+  up, the call was refused on this side, or our own code is at fault.
 * ``retry`` says whether trying again can help: *never*; *same* request; *later*, after the pause the server asks for;
   after a *refresh* of credentials or topology; *elsewhere*, at another endpoint; at a *higher* level (redo the whole
   transaction).
@@ -89,11 +89,11 @@ class Failure:
     """One failure. Compare by value; treat as immutable.
 
     `kind` is a row of `KINDS`; what is not given comes from that row. `retry_after` is the pause a server asked for, in
-    ns (negative: it asks not to be tried again). `reason` is a short UPPER_SNAKE word for programs, `message` a line for
-    people, `cause` whatever the host wants to find again (a Python exception), which takes no part in comparison.
+    ns (negative: it asks not to be tried again). `reason` is a short UPPER_SNAKE word for programs, `message` a line
+    for people, `cause` whatever the host wants to find again (a Python exception), which takes no part in comparison.
     """
 
-    __slots__ = (
+    __slots__ = (  # noqa: RUF023 - in the order of the constructor
         "kind", "code", "severity", "retry", "executed", "retry_after",
         "reason", "domain", "message", "context", "injected", "cause",
     )  # fmt: skip
@@ -183,7 +183,7 @@ def _known(what: str, given: "str | None", default: str, allowed: "tuple[str, ..
 
 def kinds_of(names: "tuple[str, ...] | list[str]") -> "tuple[str, ...]":
     """The kinds that a list of kinds and group names stands for, sorted. Raises `ConfigurationError`."""
-    found = []
+    found: "list[str]" = []
     for name in names:
         if name in GROUPS:
             found.extend(GROUPS[name])
@@ -191,6 +191,7 @@ def kinds_of(names: "tuple[str, ...] | list[str]") -> "tuple[str, ...]":
             found.append(name)
         else:
             raise ConfigurationError(
-                f"{name!r} is no kind of failure; kinds: {', '.join(sorted(KINDS))}; groups: {', '.join(sorted(GROUPS))}"
+                f"{name!r} is no kind of failure; kinds: {', '.join(sorted(KINDS))}; "
+                f"groups: {', '.join(sorted(GROUPS))}"
             )
     return tuple(kind for kind in sorted(KINDS) if kind in found)

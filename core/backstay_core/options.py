@@ -165,6 +165,10 @@ class Options:
     CHECKS = CHECKS
     FIELDS: "tuple[Field, ...]" = ()
 
+    def state(self, seed: int = 0) -> "Any":
+        """A fresh state with these options; `seed` feeds what it draws at random."""
+        raise NotImplementedError(type(self).__name__)
+
     def _set(self, **values: "Any") -> None:
         """Validate and store; called once, by `__init__`. Raises `ConfigurationError` naming class and option."""
         for field in self.FIELDS:
@@ -238,7 +242,7 @@ class Options:
         return fnv1a(dumps(normal))
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.values() == other.values()  # type: ignore[attr-defined]
+        return isinstance(other, Options) and type(self) is type(other) and self.values() == other.values()
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -30,7 +30,7 @@ STRATEGIES = {cls.KIND: cls for cls in (Bulkhead, CircuitBreaker, Fallback, Retr
 
 
 class Shared:
-    """One strategy's state under a name, to stand in several policies: ``Shared("db", CircuitBreaker.consecutive(5))``."""
+    """One strategy's state under a name, to stand in several policies."""
 
     __slots__ = ("name", "options", "state")
 

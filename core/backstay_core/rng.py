@@ -3,8 +3,8 @@
 SplitMix64 (Steele, Lea, Flood: *Fast splittable pseudorandom number generators*, OOPSLA 2014; the constants are those
 of its reference implementation). It is not for secrets.
 
-Every call draws from a stream of its own, derived from the policy's seed and the call's number, so that what other calls
-do in between changes nothing and a trace can be replayed from its seed.
+Every call draws from a stream of its own, derived from the policy's seed and the call's number, so that what other
+calls do in between changes nothing and a trace can be replayed from its seed.
 """
 
 _MASK = 0xFFFFFFFFFFFFFFFF

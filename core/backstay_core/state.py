@@ -1,8 +1,8 @@
 """State is data: the envelope of every snapshot, and the checks that stand before a restore.
 
 A snapshot is a dict of plain values: schema version, kind, the fingerprint of the options it belongs to, a wall-clock
-stamp if the caller has a clock, and a body. Times in it are *ages* and *remainders* relative to the moment it was taken,
-because monotonic clocks of two processes have nothing in common.
+stamp if the caller has a clock, and a body. Times in it are *ages* and *remainders* relative to the moment it was
+taken, because monotonic clocks of two processes have nothing in common.
 
 A restore checks everything first and assigns last, so a bad snapshot changes nothing. It either *resumes* (calls in
 flight live on: a WASM instance was replaced) or *revives* (they are gone: a new process).

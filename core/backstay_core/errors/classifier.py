@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 class Classifier:
     """Classifies exceptions. `errno_names` maps the runtime's errno numbers to names (``errno.errorcode``).
 
-    Classes are looked up once and remembered; only exceptions with an errno, and those with a registered rule, are looked
-    at each time.
+    Classes are looked up once and remembered; only exceptions with an errno, and those with a registered rule, are
+    looked at each time.
     """
 
     def __init__(self, errno_names: "Mapping[int, str]") -> None:
         self._errno_names = errno_names
         self._kinds: "dict[type[BaseException], str]" = {}
-        self._rules: "list[tuple[type[BaseException], Rule]]" = []
+        self._rules: "list[tuple[type[BaseException], Rule | str]]" = []
 
     def register(self, cls: "type[BaseException]", rule: "Rule | str") -> None:
         """Let `rule` decide on exceptions of `cls`: a kind, or a function that returns a `Failure`, a kind or None (no
         opinion). The rule registered last is asked first."""
-        decide = rule if callable(rule) else lambda error: rule
-        Failure("unknown" if callable(rule) else rule)  # refuses a kind that does not exist
-        self._rules.insert(0, (cls, decide))
+        if isinstance(rule, str):
+            Failure(rule)  # refuses a kind that does not exist
+        self._rules.insert(0, (cls, rule))
 
     def classify(self, error: BaseException) -> Failure:
         """The failure that `error` is; its `cause` is the error. A rule that raises has no opinion."""
         for cls, rule in self._rules:
             if isinstance(error, cls):
                 try:
-                    decided = rule(error)
+                    decided = rule if isinstance(rule, str) else rule(error)
                 except Exception:
                     decided = None
                 if decided is not None:

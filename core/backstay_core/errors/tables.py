@@ -1,4 +1,5 @@
-"""What exceptions mean, as data: Python's own by class, other libraries' by qualified name, system errors by errno name.
+"""What exceptions mean, as data: Python's own by class, other libraries' by qualified name, system errors by errno
+name.
 
 Classes that say nothing of their own (`ValueError`, `KeyError`, `RuntimeError`) are absent: they are *unknown*, which a
 breaker counts and a Retry leaves alone unless it is told otherwise.

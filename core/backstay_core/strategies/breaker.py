@@ -61,7 +61,7 @@ class Breaker(State):
         self.opened = 0  # how often it has opened; numbers the jitter's streams
         self.reopened = 0  # re-openings since it was last closed
         self.closed: "CallWindow | TimeWindow | None" = self._window(0)
-        self.epoch: "CallWindow | TimeWindow | Probes" = self.closed  # type: ignore[assignment]
+        self.epoch: "CallWindow | TimeWindow | Probes" = self.closed
 
     def admit(self, now: int, wake: "Callable[[], object] | None" = None) -> "Permit | Refusal":
         """A permit or a `Refusal`; a breaker never lets wait."""
@@ -131,11 +131,11 @@ class Breaker(State):
     def settle(self, permit: "Permit", now: int, verdict: int) -> None:
         """The call that held `permit` has ended with `verdict`."""
         window = self.closed
-        if permit is window:
+        if window is not None and permit is window:
             if verdict != NEUTRAL:
-                window.add(now, verdict)  # type: ignore[union-attr]
+                window.add(now, verdict)
                 if verdict != OK:
-                    self.evaluate(window, now)  # type: ignore[arg-type]
+                    self.evaluate(window, now)
             return
         needed = self.options.close_after
         fresh = self._window(now)

@@ -11,8 +11,8 @@ BH6   A call that is abandoned while it waits leaves the queue; if it had just b
 BH7   Every call that was inside gives its place back once, whatever its outcome.
 BH8   A call admitted before the state was revived gives back nothing.
 
-How it is kept: ``free`` = limit − inside − waiting, one number that answers both questions: ``free <= 0`` on entry means
-full *or* somebody waits; ``free <= 0`` after a release means somebody waits (the classic semaphore's count).
+How it is kept: ``free`` = limit − inside − waiting, one number that answers both questions: ``free <= 0`` on entry
+means full *or* somebody waits; ``free <= 0`` after a release means somebody waits (the classic semaphore's count).
 """
 
 from backstay_core.failure import NEUTRAL, NEVER, Failure

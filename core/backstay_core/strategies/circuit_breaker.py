@@ -15,8 +15,8 @@ CB6   Half-open, it admits a call while fewer than `probes` are in flight and th
 CB7   When `close_after` probes have passed it closes, with an empty window.
 CB8   A probe that fails (or is slow) opens it again at once.
 CB9   Each re-opening multiplies the open period by `open_growth`, up to `open_cap`; closing resets it.
-CB10  A share of the open period, drawn between 0 and `open_jitter`, is added to it, so that many clients do not probe at
-      the same instant.
+CB10  A share of the open period, drawn between 0 and `open_jitter`, is added to it, so that many clients do not probe
+      at the same instant.
 CB11  A neutral verdict counts nowhere; a neutral probe gives its place back.
 CB12  When the latest probe was admitted `half_open_for` ago and no place has come free, the probes hang: they are
       forgotten, and the call that asks starts a new half-open epoch.

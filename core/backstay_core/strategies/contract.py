@@ -48,7 +48,7 @@ class Permit:
 
 
 class Refusal:
-    """No. `reason` is a short UPPER_SNAKE word; `retry_after` says in how many ns it is worth asking again, if known."""
+    """No. `reason` is an UPPER_SNAKE word; `retry_after` says in how many ns it is worth asking again, if known."""
 
     __slots__ = ("reason", "retry_after")
     decision = REFUSED
@@ -77,7 +77,7 @@ class Ticket:
 
 
 class State:
-    """What a strategy remembers. `emit`, if set, is told of events as ``emit(now, event, detail)``, after the change."""
+    """What a strategy remembers. `emit`, if set, is told of events by ``emit(now, event, detail)`` after the change."""
 
     __slots__ = ("emit", "options")
     options: "Options"

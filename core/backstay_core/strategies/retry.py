@@ -14,8 +14,8 @@ RT6   The pause after failed attempt n is `base` (constant), n × `base` (linear
       (decorrelated); none is longer than `cap`.
 RT7   When the server asks for a pause, the pause begins after what it asked for. A negative one, or one longer than
       `pushback_cap`, ends the retries.
-RT8   No pause begins that would end at or after the deadline, or at or after `total` from the first attempt: Retry gives
-      up at once.
+RT8   No pause begins that would end at or after the deadline, or at or after `total` from the first attempt: Retry
+      gives up at once.
 RT9   With a `budget`, each call that enters deposits `ratio` of a token and each further attempt takes one; without a
       token there is no further attempt.
 RT10  The budget also gains `per_second` tokens in a second; it starts full and never holds more than `burst`.
@@ -56,7 +56,7 @@ class Budget(Options):
 
     KIND = "budget"
     FIELDS = (
-        Field("ratio", "ratio", "tokens that each call deposits: 0.1 allows retries for a tenth of the traffic", most=1),
+        Field("ratio", "ratio", "tokens that each call deposits: 0.1 lets a tenth of the traffic retry", most=1),
         Field("per_second", "ratio", "tokens gained in a second whatever the traffic", most=1_000_000),
         Field("burst", "ratio", "most tokens it holds, and how many it starts with", least=1, most=1_000_000),
     )

@@ -9,22 +9,21 @@ from backstay_core.strategies.contract import Permit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from backstay_core.state import Reader
 
-if hasattr(int, "bit_count"):
-    popcount = int.bit_count
-else:
 
-    def popcount(bits: int) -> int:
-        """Number of ones (runtimes without ``int.bit_count``)."""
-        count = 0
-        while bits:
-            bits &= bits - 1
-            count += 1
-        return count
+def _popcount(bits: int) -> int:
+    count = 0
+    while bits:
+        bits &= bits - 1
+        count += 1
+    return count
 
+
+popcount: "Callable[[int], int]" = getattr(int, "bit_count", _popcount)  # MicroPython has no bit_count
 
 SLICES = 10
 

@@ -1,8 +1,5 @@
 """Backstay: one reliability policy, written once, enforced with the same decisions wherever code runs."""
 
-from backstay_core import __version__
-from backstay_core.failure import Failure
-
 from backstay.deadline import remaining
 from backstay.errors import (
     BulkheadFull,
@@ -16,6 +13,8 @@ from backstay.errors import (
 )
 from backstay.policy import Policy, shared
 from backstay.strategies import Budget, Bulkhead, CircuitBreaker, Fallback, Retry, Timeout
+from backstay_core import __version__
+from backstay_core.failure import Failure
 
 __all__ = [
     "Budget",

@@ -5,8 +5,8 @@ import sys
 
 def main() -> int:
     try:
-        import click  # noqa: F401
-        import rich  # noqa: F401
+        __import__("click")
+        __import__("rich")
     except ImportError:
         print("backstay: the command line needs the 'cli' extra: pip install 'backstay[cli]'", file=sys.stderr)
         return 2

@@ -46,7 +46,7 @@ def is_exception_class(value: object) -> bool:
 
 
 def check_failures(where: str, field: Field, value: Any) -> dict[str, Any]:
-    """`on=` as Python writes it: an exception class or a tuple of them, a predicate of the exception, or kinds by name."""
+    """`on=` as Python writes it: an exception class or several, a predicate of the exception, or kinds by name."""
     classes = value if isinstance(value, tuple) else (value,)
     if classes and all(is_exception_class(cls) for cls in classes):
         return {field.name: value, field.name + "_matches": ClassMatcher(classes)}

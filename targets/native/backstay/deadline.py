@@ -1,7 +1,7 @@
 """The ambient deadline: how much time the caller of the caller has left.
 
-A policy with a `Timeout` publishes its deadline to what runs inside it, so that nested policies do not begin what nobody
-will wait for.
+A policy with a `Timeout` publishes its deadline to what runs inside it, so that nested policies do not begin what
+nobody will wait for.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What Backstay itself raises. The caller's own exceptions come out unchanged.
 
-=========================== =============================================================================================
+=========================== ===========================================================================================
 `UnifiedError`              the base of all
 `Rejected`                  a strategy refused the call; the dependency was not asked
   `CircuitOpen`             … its circuit breaker is open
@@ -9,7 +9,7 @@
 `TimedOut`                  a `Timeout` has run out (also a `TimeoutError`)
 `ConfigurationError`        an option, a composition or a call that cannot mean anything (also a `ValueError`)
 `SnapshotError`             a snapshot that cannot be restored (also a `ValueError`)
-=========================== =============================================================================================
+=========================== ===========================================================================================
 """
 
 from __future__ import annotations

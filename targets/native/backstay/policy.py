@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from os import urandom
 
-from backstay_core import policy as core
-from backstay_core.failure import ConfigurationError
-from backstay_core.options import Options
-from backstay_core.policy import Shared
-
 from backstay import strategies
 from backstay.drivers import sync
 from backstay.drivers.operation import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, flags_of
 from backstay.drivers.ports import REAL, Ports
+from backstay_core import policy as core
+from backstay_core.failure import ConfigurationError
+from backstay_core.options import Options
+from backstay_core.policy import Shared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,20 +25,16 @@ if TYPE_CHECKING:
 class Policy(core.Policy):
     """A named, ordered composition of strategies, outermost first.
 
-    It is a decorator for functions and coroutine functions, and calls them by `call` and `acall`. `failures` decides for
-    all strategies without an `on` of their own which failures count and are tried again. `seed` makes random pauses
+    It is a decorator for functions and coroutine functions, and calls them by `call` and `acall`. `failures` decides
+    for all strategies without an `on` of their own which failures count and are tried again. `seed` makes random pauses
     reproducible; without one each process has its own.
 
     Raises `ConfigurationError` for what cannot mean anything.
     """
 
-    STRATEGIES = {cls.KIND: cls for cls in (
-        strategies.Bulkhead, strategies.CircuitBreaker, strategies.Fallback, strategies.Retry, strategies.Timeout,
-    )}  # fmt: skip
+    STRATEGIES = {cls.KIND: cls for cls in strategies.ALL}  # noqa: RUF012 - a constant table
 
-    def __init__(
-        self, name: str, *parts: Options | Shared, failures: Any = None, seed: int | None = None
-    ) -> None:
+    def __init__(self, name: str, *parts: Options | Shared, failures: Any = None, seed: int | None = None) -> None:
         if failures is not None:
             parts = tuple(_judging_by(failures, part) for part in parts)
         if seed is None:
@@ -52,25 +47,15 @@ class Policy(core.Policy):
         flags = _callable(self, function)
         if flags & (CO_GENERATOR | CO_ASYNC_GENERATOR):
             raise ConfigurationError(f"policy {self.name!r} cannot guard {function!r}: a generator is no single call")
-        if flags & CO_COROUTINE:
-
-            async def guarded(*args: Any, **kwargs: Any) -> Any:
-                from backstay.drivers import aio
-
-                return await aio.run(self, function, args, kwargs)
-
-        else:
-
-            def guarded(*args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
-                return sync.run(self, function, args, kwargs)
-
+        guarded = _guard_async(self, function) if flags & CO_COROUTINE else _guard(self, function)
         for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
             if hasattr(function, attribute):
                 setattr(guarded, attribute, getattr(function, attribute))
         guarded.__dict__.update(getattr(function, "__dict__", {}))
-        guarded.__wrapped__ = function  # type: ignore[attr-defined]
-        guarded.policy = self  # type: ignore[attr-defined]
-        return guarded  # type: ignore[return-value]
+        guarded.__wrapped__ = function
+        guarded.policy = self
+        result: Callable[P, R] = guarded
+        return result
 
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call an ordinary function under this policy. A coroutine function is refused: use `acall`."""
@@ -91,6 +76,22 @@ class Policy(core.Policy):
         return f"Policy({', '.join([repr(self.name), *map(repr, self.strategies)])})"
 
 
+def _guard(policy: Policy, function: Any) -> Any:
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        return sync.run(policy, function, args, kwargs)
+
+    return guarded
+
+
+def _guard_async(policy: Policy, function: Any) -> Any:
+    async def guarded(*args: Any, **kwargs: Any) -> Any:
+        from backstay.drivers import aio
+
+        return await aio.run(policy, function, args, kwargs)
+
+    return guarded
+
+
 def _callable(policy: Policy, function: object) -> int:
     """The code flags of `function`; refuses what cannot be called."""
     if not callable(function):
@@ -100,7 +101,7 @@ def _callable(policy: Policy, function: object) -> int:
 
 def _judging_by(failures: Any, part: Options | Shared) -> Options | Shared:
     """The same strategy, judging by `failures` if it judges and has no `on` of its own."""
-    judges = isinstance(part, (core.CircuitBreaker, core.Retry))
+    judges = isinstance(part, (strategies.CircuitBreaker, strategies.Retry))
     return part.replace(on=failures) if judges and part.on is None else part  # type: ignore[union-attr]
 
 

@@ -1,16 +1,15 @@
-"""The strategies as Python sees them: `on=` takes exception classes and predicates, and one strategy is a decorator."""
+"""The strategies as Python sees them: `on=` takes exceptions and predicates, and one strategy is a decorator."""
 
 from __future__ import annotations
 
+from backstay.classification import check_failures
 from backstay_core.options import CHECKS
 from backstay_core.strategies import bulkhead, circuit_breaker, fallback, retry, timeout
-
-from backstay.classification import check_failures
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, ParamSpec, TypeVar
+    from typing import ParamSpec, TypeVar
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -21,9 +20,9 @@ Budget = retry.Budget
 
 
 class Decorator:
-    """Makes a strategy a decorator: ``@Retry(attempts=3)`` is a policy of that one strategy, named after the function."""
+    """Makes a strategy a decorator: a policy of that one strategy, named after the function."""
 
-    CHECKS = dict(CHECKS, failures=check_failures)
+    CHECKS = dict(CHECKS, failures=check_failures)  # noqa: RUF012 - a constant table
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         from backstay.policy import Policy
@@ -49,3 +48,6 @@ class Bulkhead(Decorator, bulkhead.Bulkhead):
 
 class Fallback(Decorator, fallback.Fallback):
     __doc__ = fallback.Fallback.__doc__
+
+
+ALL = (Bulkhead, CircuitBreaker, Fallback, Retry, Timeout)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 from _thread import get_ident
 
+from backstay.classification import classify
+from backstay.deadline import AMBIENT
+from backstay.drivers.operation import substitute_for
+from backstay.errors import error_of
 from backstay_core.clock import SECOND
 from backstay_core.execution import (
     ABORT,
@@ -20,11 +24,6 @@ from backstay_core.execution import (
     Execution,
 )
 from backstay_core.failure import NEVER, ConfigurationError
-
-from backstay.classification import classify
-from backstay.deadline import AMBIENT
-from backstay.drivers.operation import substitute_for
-from backstay.errors import error_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,9 +114,9 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
     try:
         while True:
             actions = execution.step(event, now)
-            action = actions[-1] if actions else (WAIT, until)  # what a CANCEL names is over already
+            action: tuple[Any, ...] = actions[-1] if actions else (WAIT, until)  # what a CANCEL names is over already
             what = action[0]
-            if what == ATTEMPT or what == SUBSTITUTE:
+            if what in (ATTEMPT, SUBSTITUTE):
                 deadline = action[2]
                 alarm = Alarm(loop, task, deadline - clock()) if deadline < execution.deadlines[0] and task else None
                 published = AMBIENT.set(deadline)

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
 
 
-def flags_of(function: object) -> int:
+def flags_of(function: Any) -> int:
     """The code flags of what a call of `function` runs: through partials, bound methods and ``__call__``."""
     functools = sys.modules.get("functools")
     while functools is not None and isinstance(function, functools.partial):
         function = function.func
     code = getattr(function, "__code__", None)
     if code is None and not isinstance(function, type):
-        code = getattr(getattr(type(function), "__call__", None), "__code__", None)
+        code = getattr(getattr(type(function), "__call__", None), "__code__", None)  # noqa: B004
     return getattr(code, "co_flags", 0)
 
 
@@ -44,7 +44,7 @@ def refuse_coroutine(value: Any, where: str) -> None:
 
 def substitute_for(policy: Policy, action: tuple[Any, ...]) -> Any:
     """The substitute that a SUBSTITUTE action asks for: the Fallback's value, or what its function returns."""
-    value = policy.layers[action[3]].options.value  # type: ignore[attr-defined]
+    value = policy.layers[action[3]].options.value
     if not callable(value):
         return value
     return value(action[4] or Failure("result", f"{policy.name}: an unacceptable result", domain="backstay"))

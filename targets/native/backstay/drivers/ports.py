@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 LONGEST_WAIT = 1.0  # seconds; a waiting thread looks again at least that often, so a lost wake-up heals
 
 
-def pause(ns: int) -> None:
-    """Let the thread sleep for `ns`."""
-    sleep(ns / SECOND)
+def sleep_for(ns: int) -> None:
+    """Let the thread sleep for `ns` (not at all if it is negative)."""
+    sleep(max(0, ns) / SECOND)
 
 
 class Doorbell:
@@ -42,7 +42,7 @@ class Ports:
     def __init__(
         self,
         clock: Callable[[], int] = monotonic_ns,
-        pause: Callable[[int], None] = pause,
+        pause: Callable[[int], None] = sleep_for,
         doorbell: Callable[[], Doorbell] = Doorbell,
     ) -> None:
         self.clock = clock

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from backstay.classification import classify
+from backstay.deadline import AMBIENT
+from backstay.drivers.operation import refuse_coroutine, substitute_for
+from backstay.errors import error_of
 from backstay_core.execution import (
     ABORT,
     ATTEMPT,
@@ -18,11 +22,6 @@ from backstay_core.execution import (
     Execution,
 )
 from backstay_core.failure import NEVER
-
-from backstay.classification import classify
-from backstay.deadline import AMBIENT
-from backstay.drivers.operation import refuse_coroutine, substitute_for
-from backstay.errors import error_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,9 +49,9 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
     try:
         while True:
             actions = execution.step(event, clock())  # one at the most: nothing is ever cancelled here
-            action = actions[0] if actions else (WAIT, until)
+            action: tuple[Any, ...] = actions[0] if actions else (WAIT, until)
             what = action[0]
-            if what == ATTEMPT or what == SUBSTITUTE:
+            if what in (ATTEMPT, SUBSTITUTE):
                 published = AMBIENT.set(action[2])
                 try:
                     outcome = function(*args, **kwargs) if what == ATTEMPT else substitute_for(policy, action)
