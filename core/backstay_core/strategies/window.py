@@ -23,7 +23,7 @@ def _popcount(bits: int) -> int:
     return count
 
 
-popcount: "Callable[[int], int]" = getattr(int, "bit_count", _popcount)  # MicroPython has no bit_count
+POPCOUNT: "Callable[[int], int]" = getattr(int, "bit_count", _popcount)  # MicroPython has no bit_count
 
 SLICES = 10
 
@@ -74,8 +74,8 @@ class CallWindow(Permit):
         keep = size - run
         if keep < size:
             kept = (1 << keep) - 1
-            return min(size, self.seen + run), popcount(self.failed & kept), popcount(self.slow & kept)
-        return self.seen, popcount(self.failed), popcount(self.slow)
+            return min(size, self.seen + run), POPCOUNT(self.failed & kept), POPCOUNT(self.slow & kept)
+        return self.seen, POPCOUNT(self.failed), POPCOUNT(self.slow)
 
     def to_data(self, now: int) -> "dict[str, Any]":
         mask = (1 << self.size) - 1
