@@ -18,41 +18,37 @@ def dumps(value: "Any") -> str:
 
     Raises TypeError for anything else.
     """
-    parts: "list[str]" = []
-    _write(value, parts)
-    return "".join(parts)
-
-
-def _write(value: "Any", out: "list[str]") -> None:
+    # Text is joined level by level: one list of all parts would have to lie in one piece, which a small heap has not.
     if value is None:
-        out.append("null")
-    elif value is True:
-        out.append("true")
-    elif value is False:
-        out.append("false")
-    elif isinstance(value, int):
-        out.append(str(value) if -SAFE_INTEGER <= value <= SAFE_INTEGER else f'"{value}"')
-    elif isinstance(value, str):
-        out.append('"')
-        for char in value:
-            out.append(_ESCAPES.get(char) or (char if " " <= char <= "~" else _unicode_escape(ord(char))))
-        out.append('"')
-    elif isinstance(value, (list, tuple)):
-        for i, item in enumerate(value):
-            out.append("," if i else "[")
-            _write(item, out)
-        out.append("]" if value else "[]")
-    elif isinstance(value, dict):
-        for i, key in enumerate(sorted(value)):
+        return "null"
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    if isinstance(value, int):
+        return str(value) if -SAFE_INTEGER <= value <= SAFE_INTEGER else f'"{value}"'
+    if isinstance(value, str):
+        text = value if _is_plain(value) else "".join([_escape(char) for char in value])
+        return f'"{text}"'
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join([dumps(item) for item in value]) + "]"
+    if isinstance(value, dict):
+        for key in value:
             if not isinstance(key, str):
                 raise TypeError(f"JSON keys are text; got {key!r}")
-            out.append("," if i else "{")
-            _write(key, out)
-            out.append(":")
-            _write(value[key], out)
-        out.append("}" if value else "{}")
-    else:
-        raise TypeError(f"no canonical text for {type(value).__name__}")
+        return "{" + ",".join([dumps(key) + ":" + dumps(value[key]) for key in sorted(value)]) + "}"
+    raise TypeError(f"no canonical text for {type(value).__name__}")
+
+
+def _is_plain(text: str) -> bool:
+    for char in text:
+        if not " " <= char <= "~" or char in _ESCAPES:
+            return False
+    return True
+
+
+def _escape(char: str) -> str:
+    return _ESCAPES.get(char) or (char if " " <= char <= "~" else _unicode_escape(ord(char)))
 
 
 def _unicode_escape(point: int) -> str:
