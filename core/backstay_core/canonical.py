@@ -28,8 +28,7 @@ def dumps(value: "Any") -> str:
     if isinstance(value, int):
         return str(value) if -SAFE_INTEGER <= value <= SAFE_INTEGER else f'"{value}"'
     if isinstance(value, str):
-        text = value if _is_plain(value) else "".join([_escape(char) for char in value])
-        return f'"{text}"'
+        return f'"{_escaped(value)}"'
     if isinstance(value, (list, tuple)):
         return "[" + ",".join([dumps(item) for item in value]) + "]"
     if isinstance(value, dict):
@@ -40,11 +39,11 @@ def dumps(value: "Any") -> str:
     raise TypeError(f"no canonical text for {type(value).__name__}")
 
 
-def _is_plain(text: str) -> bool:
+def _escaped(text: str) -> str:
     for char in text:
         if not " " <= char <= "~" or char in _ESCAPES:
-            return False
-    return True
+            return "".join([_escape(char) for char in text])
+    return text
 
 
 def _escape(char: str) -> str:
