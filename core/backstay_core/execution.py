@@ -33,7 +33,8 @@ EX1   Events for tokens that are not outstanding are ignored, so an operation se
 EX2   Whatever ends a call, every permit is settled and every ticket abandoned exactly once.
 EX3   A caller who goes, and a Timeout that fires, leave the strategies inside with a neutral verdict.
 EX4   Time does not run backwards within a call: an earlier `now` is taken as the latest one seen.
-EX5   An error in a user's own predicate ends the call with that error; the gate it was asked for settles neutrally.
+EX5   An error in a user's own predicate ends the call with that error at once: nothing is tried again, no substitute is
+      made, and the gates settle neutrally.
 """
 
 from backstay_core.failure import NEUTRAL, NEVER, Failure
@@ -131,7 +132,8 @@ class Execution:
             self.mode = OVER
             return actions
         if kind == START and mode == NEW:
-            self.number = self.policy.next_call()
+            if self.policy.draws:
+                self.number = self.policy.next_call()
             if self.deadlines[0] <= now:
                 return self._end((FAIL, 0, no_time(self.policy.name)))
             return self._down(0, now)
@@ -206,8 +208,11 @@ class Execution:
                     self.policy.tell(now, "fallback", failure)
                     return self._operate(i, SUBSTITUTE, i, failure)
             except Exception as error:  # EX5: a predicate of the user's
-                failure = Failure("programming", f"{self.policy.name}: {layer.options.KIND}: {error!r}", cause=error)
-                token = 0
+                self.at = i
+                self.mode = OVER
+                self._leave(0, now)
+                where = f"{self.policy.name}: {layer.options.KIND}"
+                return self._end((FAIL, 0, Failure("programming", f"{where}: {error!r}", cause=error)))
             i -= 1
         return self._end((COMPLETE, token) if failure is None else (FAIL, token, failure))
 

@@ -4,7 +4,8 @@ Rules of composition:
 
 PO1   Strategies apply in the order in which they are given, the first one outermost.
 PO2   A policy owns the state of its strategies; a `Shared` one is owned by whoever made it and may stand in many.
-PO3   Calls are numbered from 0 in the order in which they begin; call and position give each random stream.
+PO3   Calls of a policy with a driver are numbered from 0 in the order in which they begin; number and position give each
+      random stream.
 PO4   A snapshot of a policy holds those of its strategies; it is restored whole or not at all.
 """
 
@@ -15,6 +16,7 @@ from backstay_core.rng import Rng, stream
 from backstay_core.state import Reader, seal
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
+from backstay_core.strategies.contract import DRIVER
 from backstay_core.strategies.fallback import Fallback
 from backstay_core.strategies.retry import Retry
 from backstay_core.strategies.timeout import Timeout
@@ -72,6 +74,7 @@ class Policy:
         self.strategies = strategies
         self.layers: "tuple[State, ...]" = tuple(layers)
         self.calls = 0
+        self.draws = any(layer.ROLE == DRIVER for layer in layers)
         self.emit: "Callable[[int, str, Any], object] | None" = None
 
     def tell(self, now: int, event: str, detail: "Any" = None) -> None:

@@ -68,6 +68,9 @@ class Breaker(State):
         window = self.closed
         if window is not None:
             return window
+        if now < self.until and self.mode == AUTO:  # the common refusal, first
+            self.tell(now, "refused")
+            return Refusal("CIRCUIT_OPEN", self.until - now)
         permit = self._probe(now) if MODES[self.mode][2] else None
         if permit is not None:
             return permit
@@ -75,8 +78,8 @@ class Breaker(State):
             return Probes(now)  # an epoch of its own: nobody will read its outcome
         if self.mode != AUTO:
             return Refusal("FORCED_OPEN")
-        self.tell(now, "refused", None)
-        return Refusal("CIRCUIT_OPEN", self.until - now if now < self.until else None)
+        self.tell(now, "refused")
+        return Refusal("CIRCUIT_OPEN")
 
     def _probe(self, now: int) -> "Permit | None":
         options = self.options
@@ -134,7 +137,7 @@ class Breaker(State):
         if window is not None and permit is window:
             if verdict != NEUTRAL:
                 window.add(now, verdict)
-                if verdict != OK:
+                if verdict != OK and window.bad >= self.options.least_bad:
                     self.evaluate(window, now)
             return
         needed = self.options.close_after
@@ -171,7 +174,11 @@ class Breaker(State):
     def evaluate(self, window: "CallWindow | TimeWindow", now: int) -> None:
         """Open if the window is at or over a rate (CB3)."""
         options = self.options
+        counted = window.bad
         calls, failed, slow = window.counts(now)
+        # -- straight line
+        window.bad = window.bad - counted + failed + slow  # exact again, and nothing lost that came meanwhile
+        # -- end
         if calls < options.minimum or not MODES[self.mode][2]:
             return
         if failed * PPM < options.failure_rate_ppm * calls and slow * PPM < options.slow_rate_ppm * calls:

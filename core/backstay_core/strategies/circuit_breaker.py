@@ -35,7 +35,7 @@ CB21  `auto` begins anew: closed, with an empty window and no growth.
 
 from backstay_core.clock import to_ns
 from backstay_core.failure import ConfigurationError
-from backstay_core.options import Field, Options
+from backstay_core.options import PPM, Field, Options
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.contract import GATE
 
@@ -73,6 +73,7 @@ class CircuitBreaker(Options):
     window_calls: int
     window_seconds_ns: "int | None"
     minimum: int
+    least_bad: int  # fewer calls that failed or were slow cannot open it
     open_for_ns: int
     open_growth_ppm: int
     open_cap_ns: int
@@ -133,8 +134,10 @@ class CircuitBreaker(Options):
             raise ConfigurationError(
                 f"CircuitBreaker(open_cap=…) must be at least open_for, {open_for}; got {open_cap}"
             )
+        minimum = least if minimum_calls is None else minimum_calls
         self._derive(
-            minimum=least if minimum_calls is None else minimum_calls,
+            minimum=minimum,
+            least_bad=max(1, -(-min(self.failure_rate_ppm, self.slow_rate_ppm) * minimum // PPM)),
             open_cap_ns=10 * self.open_for_ns if open_cap is None else to_ns(open_cap),
             half_open_for_ns=max(1, self.open_for_ns) if half_open_for is None else to_ns(half_open_for),
         )

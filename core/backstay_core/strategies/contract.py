@@ -80,6 +80,7 @@ class State:
     """What a strategy remembers. `emit`, if set, is told of events by ``emit(now, event, detail)`` after the change."""
 
     __slots__ = ("emit", "options")
+    ROLE = ""
     options: "Options"
 
     def __init__(self, options: "Options") -> None:

@@ -31,10 +31,11 @@ __all__ = [
 
 
 class Rejected(UnifiedError):
-    """A strategy refused the call. `reason` is a short UPPER_SNAKE word; `where` names policy and strategy."""
+    """A strategy refused the call: ``Rejected(where, reason, retry_after_ns)``.
 
-    def __init__(self, where: str, reason: str, retry_after_ns: int | None = None) -> None:
-        super().__init__(where, reason, retry_after_ns)
+    `where` names policy and strategy, `reason` is a short UPPER_SNAKE word. There is no constructor of our own: a refusal
+    must cost little more than a bare ``raise``.
+    """
 
     @property
     def where(self) -> str:
