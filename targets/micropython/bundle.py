@@ -8,12 +8,12 @@ that MicroPython does not know or that would only cost memory.
 rule                                        why
 =========================================== ============================================================================
 annotations go                              they are not needed at run time
-``name: type`` without a value goes         so is a declaration; in a function MicroPython would take it for a variable
+``name: type`` without a value goes         so is a declaration
 ``if TYPE_CHECKING:`` goes, ``else`` stays  it never runs, and MicroPython has no ``typing``
-docstrings go                               MicroPython keeps none, but has to read them
+docstrings and other mere constants go      MicroPython keeps none, but has to read them
 a class with several bases loses all        an object can have the memory layout of only one built-in class
 built-in exceptions but the first base
-comments go, literals are joined            the text is written anew from the syntax tree
+comments go                                 the text is written anew from the syntax tree
 =========================================== ============================================================================
 """
 
@@ -26,19 +26,18 @@ from pathlib import Path
 CORE = Path(__file__).parents[2] / "core"
 ROOTS = ("backstay_core.execution", "backstay_core.policy", "backstay_core.events")
 
-_WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-
 
 class _Transform(ast.NodeTransformer):
     """The rules above. Each method takes out what its kind of node need not have."""
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
-        if isinstance(node, _WITH_DOCSTRING) and ast.get_docstring(node, clean=False) is not None:
-            del node.body[0]
         super().generic_visit(node)
         if getattr(node, "body", None) == [] and not isinstance(node, ast.Module):
             node.body = [ast.Pass()]  # type: ignore[attr-defined]
         return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
         node.annotation = None
