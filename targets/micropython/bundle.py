@@ -11,6 +11,7 @@ annotations go                              they are not needed at run time
 ``name: type`` without a value goes         so is a declaration
 ``if TYPE_CHECKING:`` goes, ``else`` stays  it never runs, and MicroPython has no ``typing``
 docstrings and other mere constants go      MicroPython keeps none, but has to read them
+f-strings become ``"…".format(…)``          Python versions write their quotes differently, and not all are understood
 a class with several bases loses all        an object can have the memory layout of only one built-in class
 built-in exceptions but the first base
 comments go                                 the text is written anew from the syntax tree
@@ -66,6 +67,11 @@ class _Transform(ast.NodeTransformer):
             return [kept for child in node.orelse for kept in _as_list(self.visit(child))]
         return self.generic_visit(node)
 
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        values = [part.value for part in node.values if isinstance(part, ast.FormattedValue)]
+        text = ast.Constant("".join(map(_format, node.values)))
+        return self.generic_visit(ast.Call(ast.Attribute(text, "format", ast.Load()), values, []))
+
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         node.bases = node.bases[:1] + [base for base in node.bases[1:] if not _is_native_exception(base)]
         return self.generic_visit(node)
@@ -78,6 +84,18 @@ def _is_type_checking(node: ast.expr) -> bool:
 def _is_native_exception(node: ast.expr) -> bool:
     native = getattr(builtins, node.id, None) if isinstance(node, ast.Name) else None
     return isinstance(native, type) and issubclass(native, BaseException)
+
+
+def _format(part: ast.expr) -> str:
+    """A part of an f-string as `str.format` writes it: `{!r}`, `{:04x}`, or text."""
+    match part:
+        case ast.Constant(str(text)):
+            return text.replace("{", "{{").replace("}", "}}")
+        case ast.FormattedValue(_, conversion, None):
+            return "{}" if conversion < 0 else f"{{!{chr(conversion)}}}"
+        case ast.FormattedValue(_, conversion, ast.JoinedStr([ast.Constant(str(spec))])):
+            return f"{{:{spec}}}" if conversion < 0 else f"{{!{chr(conversion)}:{spec}}}"
+    raise ValueError(f"line {part.lineno}: a format that is computed cannot be written with str.format")
 
 
 def _as_list(visited: ast.AST | list[ast.AST] | None) -> list[ast.AST]:

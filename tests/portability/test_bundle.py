@@ -67,6 +67,11 @@ RULES = {
         "class X(ValueError):\n    pass\nclass Y(KeyError, Mixin):\n    pass",
         "class X(ValueError):\n    pass\n\nclass Y(KeyError, Mixin):\n    pass",
     ),
+    "f-strings": (
+        """x = f"{a['k']}{b!r:>8} {c:04x} {{}}" "{d}" + f'none' + f"{{" """,
+        "x = '{}{!r:>8} {:04x} {{}}{{d}}'.format(a['k'], b, c) + 'none'.format() + '{{'.format()",
+    ),
+    "f-strings in f-strings": ("x = f'{f(f\"{a}\")}'", "x = '{}'.format(f('{}'.format(a)))"),
     "comments": ("# why\na = 1  # type: ignore[assignment]", "a = 1"),
 }
 
@@ -128,6 +133,11 @@ def test_imports():
 def test_relative_imports_are_refused():
     with pytest.raises(ValueError, match="line 2: relative imports are not followed"):
         imports("a = 1\nfrom . import b")
+
+
+def test_computed_formats_are_refused():
+    with pytest.raises(ValueError, match="line 1: a format that is computed"):
+        transform("f'{a:{b}}'")
 
 
 def test_modules_are_found_by_their_imports(tmp_path: Path):
