@@ -42,7 +42,7 @@ from backstay_core.strategies.contract import GATE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Self
 
 
 class CircuitBreaker(Options):
@@ -143,7 +143,7 @@ class CircuitBreaker(Options):
         )
 
     @classmethod
-    def consecutive(cls, failures: int, **options: "Any") -> "CircuitBreaker":
+    def consecutive(cls, failures: int, **options: "Any") -> "Self":
         """Opens after so many failures in a row: a window of that many calls, all of which must have failed."""
         return cls(1.0, failures, minimum_calls=failures, **options)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from os import urandom
+from sys import version_info
 
 from backstay import strategies
 from backstay.drivers import sync
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
     R = TypeVar("R")
+
+#  what a decorated function takes over (as functools.wraps does, which costs an import)
+DESCRIPTION = ("__module__", "__name__", "__qualname__", "__doc__", "__type_params__") + (
+    ("__annotations__",) if version_info < (3, 14) else ("__annotate__",)
+)
 
 
 class Policy(core.Policy):
@@ -44,11 +50,10 @@ class Policy(core.Policy):
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Decorate: the same function, guarded. Keeps name, signature and documentation."""
-        flags = _callable(self, function)
-        if flags & (CO_GENERATOR | CO_ASYNC_GENERATOR):
-            raise ConfigurationError(f"policy {self.name!r} cannot guard {function!r}: a generator is no single call")
-        guarded = _guard_async(self, function) if flags & CO_COROUTINE else _guard(self, function)
-        for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
+        asynchronous = _callable(self, function) & CO_COROUTINE
+        guarded = _guard_async(self, function) if asynchronous else _guard(self, function)
+        guarded.__annotations__ = {}
+        for attribute in DESCRIPTION:
             if hasattr(function, attribute):
                 setattr(guarded, attribute, getattr(function, attribute))
         guarded.__dict__.update(getattr(function, "__dict__", {}))
@@ -93,10 +98,13 @@ def _guard_async(policy: Policy, function: Any) -> Any:
 
 
 def _callable(policy: Policy, function: object) -> int:
-    """The code flags of `function`; refuses what cannot be called."""
+    """The code flags of `function`; refuses what cannot be called, and what a call would only begin."""
     if not callable(function):
         raise ConfigurationError(f"policy {policy.name!r} guards functions; got {function!r}")
-    return flags_of(function)
+    flags = flags_of(function)
+    if flags & (CO_GENERATOR | CO_ASYNC_GENERATOR):
+        raise ConfigurationError(f"policy {policy.name!r} cannot guard {function!r}: a generator is no single call")
+    return flags
 
 
 def _judging_by(failures: Any, part: Options | Shared) -> Options | Shared:

@@ -122,14 +122,9 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
                 published = AMBIENT.set(deadline)
                 try:
                     outcome = function(*args, **kwargs) if what == ATTEMPT else substitute_for(policy, action)
-                    if hasattr(outcome, "__await__"):
+                    awaitable = hasattr(outcome, "__await__")
+                    if awaitable:
                         outcome = await outcome
-                    elif what == ATTEMPT:
-                        raise ConfigurationError(f"{policy.name}: acall() of a function that is not async; use call()")
-                    event = (OK, action[1], outcome)
-                    now = clock()
-                    if alarm is not None:
-                        alarm.stop(None)
                 except BaseException as error:
                     if alarm is not None and alarm.stop(error):
                         event = (WAKE,)
@@ -140,6 +135,13 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
                         now = clock()
                     else:
                         raise
+                else:
+                    if alarm is not None:
+                        alarm.stop(None)
+                    if what == ATTEMPT and not awaitable:  # a mistake: no strategy is asked about it
+                        raise ConfigurationError(f"{policy.name}: acall() of a function that is not async; use call()")
+                    event = (OK, action[1], outcome)
+                    now = clock()
                 finally:
                     AMBIENT.reset(published)
             elif what == WAIT:

@@ -55,11 +55,12 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
                 published = AMBIENT.set(action[2])
                 try:
                     outcome = function(*args, **kwargs) if what == ATTEMPT else substitute_for(policy, action)
-                    refuse_coroutine(outcome, f"{policy.name}: {what}")
-                    event = (OK, action[1], outcome)
                 except Exception as error:
                     outcome = error
                     event = (ERROR, action[1], classify(error))
+                else:
+                    refuse_coroutine(outcome, f"{policy.name}: {what}")  # a mistake: no strategy is asked about it
+                    event = (OK, action[1], outcome)
                 finally:
                     AMBIENT.reset(published)
             elif what == WAIT:

@@ -1,0 +1,137 @@
+"""The same test on every driver: a world makes policies, calls under them and lets (virtual) time pass.
+
+Tests take the fixture `world` and are run once in each. What is called is an ordinary function or a `Script`; the
+asyncio world turns both into coroutine functions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from backstay import Policy
+from backstay_core.clock import SECOND, to_ns
+from tests.support.virtual import LOOP_PORTS, ManualPorts, VirtualLoop
+
+
+class Script:
+    """What an operation does, call after call: ``(seconds, outcome)``, the last one again and again.
+
+    An outcome is a value to return or an exception to raise. `began` lists when each call began, in seconds.
+    """
+
+    def __init__(self, *steps: tuple[float, Any]) -> None:
+        self.steps = steps
+        self.began: list[float] = []
+
+    def next(self, now: int) -> tuple[float, Any]:
+        self.began.append(now / SECOND)
+        return self.steps[min(len(self.began), len(self.steps)) - 1]
+
+    @property
+    def calls(self) -> int:
+        return len(self.began)
+
+
+def deliver(outcome: Any) -> Any:
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
+class SyncWorld:
+    """Ordinary functions; time passes while they run and nothing can interrupt them."""
+
+    asynchronous = False
+
+    def __init__(self) -> None:
+        self.ports = ManualPorts()
+
+    def policy(self, *strategies: Any, name: str = "p", seed: int | None = 1, **options: Any) -> Policy:
+        policy = Policy(name, *strategies, seed=seed, **options)
+        policy.ports = self.ports
+        return policy
+
+    @property
+    def now(self) -> int:
+        return self.ports.manual.now
+
+    def pass_time(self, seconds: float) -> None:
+        self.ports.advance(to_ns(seconds))
+
+    def function(self, what: Callable[..., Any] | Script) -> Callable[..., Any]:
+        """`what` as this world calls it."""
+        if not isinstance(what, Script):
+            return what
+        script = what
+
+        def scripted(*args: Any, **kwargs: Any) -> Any:
+            seconds, outcome = script.next(self.now)
+            self.pass_time(seconds)
+            return deliver(outcome)
+
+        return scripted
+
+    def call(self, policy: Policy, what: Callable[..., Any] | Script, /, *args: Any, **kwargs: Any) -> Any:
+        return policy.call(self.function(what), *args, **kwargs)
+
+    def run(self, guarded: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call a decorated function."""
+        return guarded(*args, **kwargs)
+
+    def close(self) -> None:
+        pass
+
+
+class LoopWorld:
+    """Coroutine functions on one virtual event loop."""
+
+    asynchronous = True
+
+    def __init__(self) -> None:
+        self.loop = VirtualLoop()
+        self.runner = asyncio.Runner(loop_factory=lambda: self.loop)
+
+    def policy(self, *strategies: Any, name: str = "p", seed: int | None = 1, **options: Any) -> Policy:
+        policy = Policy(name, *strategies, seed=seed, **options)
+        policy.ports = LOOP_PORTS
+        return policy
+
+    @property
+    def now(self) -> int:
+        return self.loop.now
+
+    def pass_time(self, seconds: float) -> None:
+        self.runner.run(asyncio.sleep(seconds))
+
+    def function(self, what: Callable[..., Any] | Script) -> Callable[..., Any]:
+        if isinstance(what, Script):
+            script = what
+
+            async def scripted(*args: Any, **kwargs: Any) -> Any:
+                seconds, outcome = script.next(self.now)
+                if seconds:
+                    await asyncio.sleep(seconds)
+                return deliver(outcome)
+
+            return scripted
+        function = what
+
+        async def wrapped(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
+        return wrapped
+
+    def call(self, policy: Policy, what: Callable[..., Any] | Script, /, *args: Any, **kwargs: Any) -> Any:
+        return self.runner.run(policy.acall(self.function(what), *args, **kwargs))
+
+    def run(self, guarded: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        return self.runner.run(guarded(*args, **kwargs))
+
+    def close(self) -> None:
+        self.runner.close()
+
+
+World = SyncWorld | LoopWorld
+WORLDS: dict[str, Callable[[], World]] = {"sync": SyncWorld, "asyncio": LoopWorld}
