@@ -29,6 +29,8 @@ FAILED_SLOW = -2
 
 NEVER = 1 << 62  # a time that does not come, in ns (146 years)
 
+LONGEST_MESSAGE = 2000  # characters of an exception's own text that a failure keeps
+
 #                    code                   verdict  retry        executed severity
 KINDS = {
     "cancelled":    ("CANCELLED",           NEUTRAL, "never",     "maybe", "low"),
@@ -91,17 +93,18 @@ class Failure:
     `kind` is a row of `KINDS`; what is not given comes from that row. `retry_after` is the pause a server asked for, in
     ns (negative: it asks not to be tried again). `reason` is a short UPPER_SNAKE word for programs, `message` a line
     for people, `cause` whatever the host wants to find again (a Python exception), which takes no part in comparison.
+    A message of None stands for the text of `cause`, which is made when somebody reads it.
     """
 
     __slots__ = (  # noqa: RUF023 - in the order of the constructor
         "kind", "code", "severity", "retry", "executed", "retry_after",
-        "reason", "domain", "message", "context", "injected", "cause",
+        "reason", "domain", "_message", "context", "injected", "cause",
     )  # fmt: skip
 
     def __init__(
         self,
         kind: str = "unknown",
-        message: str = "",
+        message: "str | None" = "",
         *,
         code: "str | None" = None,
         severity: "str | None" = None,
@@ -118,17 +121,25 @@ class Failure:
             raise ConfigurationError("failure kind must be one of " + ", ".join(sorted(KINDS)) + f"; got {kind!r}")
         row = KINDS[kind]
         self.kind = kind
-        self.code = _known("code", code, row[0], CODES)
-        self.retry = _known("retry", retry, row[2], RETRIES)
-        self.executed = _known("executed", executed, row[3], EXECUTED)
-        self.severity = _known("severity", severity, row[4], SEVERITIES)
+        self.code = row[0] if code is None else _known("code", code, CODES)
+        self.retry = row[2] if retry is None else _known("retry", retry, RETRIES)
+        self.executed = row[3] if executed is None else _known("executed", executed, EXECUTED)
+        self.severity = row[4] if severity is None else _known("severity", severity, SEVERITIES)
         self.retry_after = retry_after
         self.reason = reason
         self.domain = domain
-        self.message = message
+        self._message = message
         self.context = context
         self.injected = injected
         self.cause = cause
+
+    @property
+    def message(self) -> str:
+        """A line for people."""
+        text = self._message
+        if text is None:
+            text = self._message = text_of(self.cause)
+        return text
 
     @property
     def verdict(self) -> int:
@@ -157,7 +168,7 @@ class Failure:
     def from_data(cls, data: "dict[str, Any]") -> "Failure":
         """Raises `ConfigurationError` for unknown names or kinds."""
         for name in data:
-            if name not in cls.__slots__ or name == "cause":
+            if (name not in cls.__slots__ and name != "message") or name in ("cause", "_message"):
                 raise ConfigurationError(f"a failure has no field {name!r}")
         pause = data.get("retry_after")
         if pause is not None and (isinstance(pause, bool) or not isinstance(pause, int)):
@@ -173,9 +184,18 @@ class Failure:
         return "Failure(" + ", ".join(f"{name}={value!r}" for name, value in sorted(self.to_data().items())) + ")"
 
 
-def _known(what: str, given: "str | None", default: str, allowed: "tuple[str, ...]") -> str:
-    if given is None:
-        return default
+def text_of(cause: "Any") -> str:
+    """What `cause` says of itself, cut to `LONGEST_MESSAGE`; the name of its class if it cannot say anything."""
+    if cause is None:
+        return ""
+    try:
+        text = str(cause)
+        return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 3] + "..."
+    except Exception:
+        return type(cause).__name__
+
+
+def _known(what: str, given: str, allowed: "tuple[str, ...]") -> str:
     if given not in allowed:
         raise ConfigurationError(f"failure {what} must be one of {', '.join(allowed)}; got {given!r}")
     return given
