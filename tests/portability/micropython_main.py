@@ -4,6 +4,8 @@ import gc
 import json
 import sys
 
+gc.threshold(16 * 1024)  # type: ignore[attr-defined]  # collects often, or a small heap falls to pieces
+
 FIVE = """{"name": "five", "strategies": [
     {"kind": "fallback", "value": "substitute"},
     {"kind": "timeout", "seconds": 5},
