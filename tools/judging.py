@@ -115,7 +115,17 @@ def run_tests(paths: Sequence[str], near: str, first: Sequence[str] = ()) -> str
                 self.failed = report.nodeid
 
     plugin = Plugin()
-    options = ("-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib")
+    options = (
+        "-x",
+        "-q",
+        "--assert=plain",
+        "-m",
+        "not slow",
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        "addopts=--import-mode=importlib",
+    )
     status = pytest.main(["--rootdir", str(ROOT), *options, *paths], plugins=[plugin])
     if status in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         return None
@@ -193,7 +203,8 @@ class Judge:
         child = Child(lambda: self.work(None), 3600, verbose=bool(self.tests))
         stage, by, times = child.result() or ("nothing", "", [])
         if stage != "survived":
-            raise SystemExit(f"the kernel as it is does not pass: {stage} {by}")
+            name = self.vectors[int(by)]["name"] if stage == "vectors" else by
+            raise SystemExit(f"the kernel as it is does not pass: {stage}: {name}")
         used = [*times, 0.0]
         self.limits = Limits(int(2 + 10 * used[0]), int(20 + 3 * used[1]))
         took = time.monotonic() - started
