@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from errno import errorcode
 
+from backstay.errors import error_of
 from backstay_core.errors.classifier import Classifier
 from backstay_core.failure import ConfigurationError, Failure
 from backstay_core.options import CHECKS, Field
@@ -17,6 +18,14 @@ CLASSIFIER = Classifier(errorcode)
 classify = CLASSIFIER.classify
 
 
+def exception_of(failure: Failure) -> BaseException:
+    """The exception that a failure is. One of Backstay's own is made here and kept: what comes out is what was judged."""
+    if not isinstance(failure.cause, BaseException):
+        failure.cause = error_of(failure)
+    error: BaseException = failure.cause
+    return error
+
+
 class ClassMatcher:
     """Matches failures whose exception is an instance of `classes`."""
 
@@ -26,7 +35,7 @@ class ClassMatcher:
         self.classes = classes
 
     def matches(self, failure: Failure) -> bool:
-        return isinstance(failure.cause, self.classes)
+        return isinstance(exception_of(failure), self.classes)
 
 
 class PredicateMatcher:
@@ -38,7 +47,7 @@ class PredicateMatcher:
         self.predicate = predicate
 
     def matches(self, failure: Failure) -> bool:
-        return isinstance(failure.cause, BaseException) and bool(self.predicate(failure.cause))
+        return bool(self.predicate(exception_of(failure)))
 
 
 def is_exception_class(value: object) -> bool:

@@ -93,8 +93,8 @@ class TimedOut(UnifiedError, TimeoutError):
         self.where = where
         self.seconds = seconds
 
-    def __reduce__(self) -> tuple[type[TimedOut], tuple[str, float]]:
-        return type(self), (self.where, self.seconds)
+    def __reduce__(self) -> tuple[type[TimedOut], tuple[str, float], dict[str, object]]:
+        return type(self), (self.where, self.seconds), self.__dict__
 
     @property
     def failure(self) -> Failure:

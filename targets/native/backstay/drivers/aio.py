@@ -109,12 +109,14 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
     execution = Execution(policy, bell.ring, AMBIENT.get())
     event: tuple[Any, ...] = (START,)
     outcome: Any = None  # of the latest operation: its value or its exception
+    actions: Any = None
+    action: Any = None
     until = NEVER
     now = clock()
     try:
         while True:
             actions = execution.step(event, now)
-            action: tuple[Any, ...] = actions[-1] if actions else (WAIT, until)  # what a CANCEL names is over already
+            action = actions[-1] if actions else (WAIT, until)  # what a CANCEL names is over already
             what = action[0]
             if what in (ATTEMPT, SUBSTITUTE):
                 deadline = action[2]
@@ -159,5 +161,6 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
             else:
                 raise error_of(action[2])
     finally:
-        outcome = None  # the exception's traceback holds this frame
-        execution.step((ABORT,), clock())
+        event = (ABORT,)
+        outcome = actions = action = None  # the exception's traceback holds this frame: no cycle
+        execution.step(event, clock())

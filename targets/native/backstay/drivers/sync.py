@@ -45,11 +45,13 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
     execution = Execution(policy, None if bell is None else bell.ring, AMBIENT.get())
     event: tuple[Any, ...] = (START,)
     outcome: Any = None  # of the latest operation: its value or its exception
+    actions: Any = None
+    action: Any = None
     until = NEVER
     try:
         while True:
             actions = execution.step(event, clock())  # one at the most: nothing is ever cancelled here
-            action: tuple[Any, ...] = actions[0] if actions else (WAIT, until)
+            action = actions[0] if actions else (WAIT, until)
             what = action[0]
             if what in (ATTEMPT, SUBSTITUTE):
                 published = AMBIENT.set(action[2])
@@ -77,5 +79,6 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
             else:
                 raise error_of(action[2])
     finally:
-        outcome = None  # the exception's traceback holds this frame
-        execution.step((ABORT,), clock())
+        event = (ABORT,)
+        outcome = actions = action = None  # the exception's traceback holds this frame: no cycle
+        execution.step(event, clock())
