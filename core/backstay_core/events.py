@@ -1,6 +1,7 @@
 """What happened, for those who watch: a bounded ring of events.
 
-Strategies tell of transitions and refusals, drivers of retries and outcomes. A listener is never part of a decision.
+Strategies tell of transitions and refusals, drivers of retries and outcomes. A listener is never part of a decision,
+and an exception in it is dropped.
 """
 
 TYPE_CHECKING = False

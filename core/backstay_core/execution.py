@@ -63,6 +63,7 @@ COMPLETE = "complete"
 FAIL = "fail"
 
 NEW = "new"
+MOVING = "moving"  # within a step: only an interrupt leaves it in this mode
 RUNNING = "running"  # an operation is outstanding
 QUEUED = "queued"  # waiting at a gate
 PAUSED = "paused"  # between two attempts
@@ -106,7 +107,7 @@ class Execution:
         self.number = -1
         self.mode = NEW
         self.now = 0
-        self.at = 0  # the layer that waits; all layers while an attempt runs
+        self.at = 0  # the layer that waits; all layers while an attempt runs; what is outside it is held
         self.token = 0  # of the latest operation
         self.held: "list[Any]" = [None] * depth  # permit, ticket or attempts, by layer
         self.began = [0] * depth  # when each layer was entered
@@ -142,6 +143,8 @@ class Execution:
     def _down(self, i: int, now: int) -> "list[Action]":
         """Enter the layers from `i` inwards, to an attempt, a wait or a refusal."""
         layers = self.layers
+        self.mode = MOVING
+        self.at = i
         while i < len(layers):
             layer = layers[i]
             role = layer.ROLE
@@ -158,6 +161,7 @@ class Execution:
                 inner = min(inner, now + layer.delay_ns)
             i += 1
             self.deadlines[i] = inner
+            self.at = i
         return self._operate(i, ATTEMPT)
 
     def _operate(self, i: int, what: str, *more: "Any") -> "list[Action]":
@@ -171,15 +175,17 @@ class Execution:
         if answer.decision == REFUSED:
             where = f"{self.policy.name}: {self.layers[i].options.KIND}"
             return self._up(i - 1, now, refused(answer.reason, answer.retry_after, where), None, 0)
+        answer.until = min(answer.until, self.deadlines[i])
         self.held[i] = answer
-        self.at = i
         self.mode = QUEUED
-        return [(WAIT, min(answer.until, self.deadlines[i]))]
+        return [(WAIT, answer.until)]
 
     def _up(self, i: int, now: int, failure: "Failure | None", value: "Any", token: int) -> "list[Action]":
         """Carry an outcome outwards from layer `i`: a failure, or else a value. Token 0: the failure is our own."""
         late = False
+        self.mode = MOVING
         while i >= 0:
+            self.at = i
             layer = self.layers[i]
             role = layer.ROLE
             try:
@@ -198,7 +204,6 @@ class Execution:
                         self.policy.tell(now, "retry", pause)
                         if not pause:
                             return self._down(i + 1, now)
-                        self.at = i
                         self.mode = PAUSED
                         self.deadlines[i + 1] = now + pause
                         return [(WAIT, now + pause)]
@@ -208,8 +213,6 @@ class Execution:
                     self.policy.tell(now, "fallback", failure)
                     return self._operate(i, SUBSTITUTE, i, failure)
             except Exception as error:  # EX5: a predicate of the user's
-                self.at = i
-                self.mode = OVER
                 self._leave(0, now)
                 where = f"{self.policy.name}: {layer.options.KIND}"
                 return self._end((FAIL, 0, Failure("programming", f"{where}: {error!r}", cause=error)))
@@ -263,15 +266,17 @@ class Execution:
         """Leave the layers inside `stop` without a verdict (EX3)."""
         actions: "list[Action]" = []
         i = self.at
-        if self.mode == RUNNING:
+        mode = self.mode
+        self.mode = MOVING
+        if mode == RUNNING:
             actions.append((CANCEL, self.token))
-        elif self.mode == QUEUED:
+        elif mode == QUEUED:
             self.layers[i].abandon(self.held[i], now)
-        i -= 1
-        while i >= stop:
+        while i > stop:
+            i -= 1
+            self.at = i
             if self.layers[i].ROLE == GATE:
                 self.layers[i].settle(self.held[i], now, NEUTRAL)
-            i -= 1
         return actions
 
     def _end(self, action: "Action") -> "list[Action]":

@@ -16,7 +16,7 @@ from backstay_core.rng import Rng, stream
 from backstay_core.state import Reader, seal
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
-from backstay_core.strategies.contract import DRIVER
+from backstay_core.strategies.contract import DRIVER, inform
 from backstay_core.strategies.fallback import Fallback
 from backstay_core.strategies.retry import Retry
 from backstay_core.strategies.timeout import Timeout
@@ -79,9 +79,8 @@ class Policy:
 
     def tell(self, now: int, event: str, detail: "Any" = None) -> None:
         """Tell whoever watches (`emit`) of an event of the whole call."""
-        emit = self.emit
-        if emit is not None:
-            emit(now, event, detail)
+        if self.emit is not None:
+            inform(self.emit, now, event, detail)
 
     def next_call(self) -> int:
         """The number of a call that begins now (PO3)."""

@@ -78,11 +78,12 @@ LOOP_PORTS = Ports(clock=loop_now)  # for policies whose calls are awaited on a 
 class _Bell(Doorbell):
     """Whoever waits for it in a single thread waits in vain: nobody else can ring. The time passes all the same."""
 
-    __slots__ = ("_clock", "_rung")
+    __slots__ = ("_clock", "_rung", "_vain")
 
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock
         self._rung = False
+        self._vain = 0
         self.ring: Callable[[], object] = self._ring
 
     def _ring(self) -> None:
@@ -92,6 +93,9 @@ class _Bell(Doorbell):
         if not self._rung:
             if ns >= NEVER // 2:
                 raise Stuck("the only thread waits for ever")
+            self._vain = self._vain + 1 if ns <= 0 else 0
+            if self._vain > 100:
+                raise Stuck("the only thread waits again and again for a time that has passed")
             self._clock.advance(max(0, ns))
         self._rung = False
 

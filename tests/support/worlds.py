@@ -131,6 +131,7 @@ class LoopWorld:
 
     def close(self) -> None:
         self.runner.close()
+        self.loop.close()  # a runner that ran nothing never had it
 
 
 World = SyncWorld | LoopWorld

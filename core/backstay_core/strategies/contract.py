@@ -76,6 +76,14 @@ class Ticket:
         self.wake = wake
 
 
+def inform(emit: "Callable[[int, str, Any], object]", now: int, event: str, detail: "Any") -> None:
+    """Tell a listener. Who watches is not part of the call: an error of his changes nothing in it."""
+    try:
+        emit(now, event, detail)
+    except Exception:
+        pass
+
+
 class State:
     """What a strategy remembers. `emit`, if set, is told of events by ``emit(now, event, detail)`` after the change."""
 
@@ -88,9 +96,8 @@ class State:
         self.emit: "Callable[[int, str, Any], object] | None" = None
 
     def tell(self, now: int, event: str, detail: "Any" = None) -> None:
-        emit = self.emit
-        if emit is not None:
-            emit(now, event, detail)
+        if self.emit is not None:
+            inform(self.emit, now, event, detail)
 
     def snapshot(self, now: int, wall: "int | None" = None) -> "dict[str, Any]":
         """The state as plain data, with times relative to `now` (ns). `wall` is a stamp in ns since the Unix epoch."""
