@@ -274,8 +274,15 @@ class Breaker(State):
         epoch: "CallWindow | TimeWindow | Probes"
         epoch = Probes(since) if state != CLOSED or asks else self._window(since)
         epoch.load(read, now - read.elapsed)
-        return forced, STATES[STATES.index(state)], until, opened, reopened, epoch
+        options = self.options
+        if isinstance(epoch, Probes) and (epoch.in_flight > options.probes or epoch.passed >= options.close_after):
+            read.refuse("more probes than the options allow")
+        held = None if read.revive or type(self.epoch) is not type(epoch) else self.epoch
+        return forced, STATES[STATES.index(state)], until, opened, reopened, epoch, held
 
     def adopt(self, parsed: "Any") -> None:
-        self.mode, self.state, self.until, self.opened, self.reopened, self.epoch = parsed
+        self.mode, self.state, self.until, self.opened, self.reopened, self.epoch, held = parsed
+        if held is not None:  # resumed: calls in flight hold this epoch, it lives on
+            held.become(self.epoch)
+            self.epoch = held
         self.closed = None if isinstance(self.epoch, Probes) else self.epoch

@@ -184,8 +184,9 @@ class Places(State):
         read.integer("waiting", most=self.options.queue)
         if self.waiting:
             read.refuse("calls are waiting here; nothing can be restored over them")
-        return self.options.limit - (0 if read.revive else inside)
+        if read.revive:
+            return self.options.limit, Permit()  # BH8
+        return self.options.limit - inside, self.epoch  # those inside hold it
 
     def adopt(self, parsed: "Any") -> None:
-        self.epoch = Permit()
-        self.free = parsed
+        self.free, self.epoch = parsed

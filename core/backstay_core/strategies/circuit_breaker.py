@@ -30,7 +30,7 @@ CB17  `force_open` refuses every call until `auto`.
 CB18  `force_closed` admits every call and counts it, and does not open, until `auto`.
 CB19  `disable` admits every call and counts nothing, until `auto`.
 CB20  `metrics_only` admits every call and otherwise lives through its states as usual, until `auto`.
-CB21  `auto` begins anew: closed, with an empty window and no growth.
+CB21  `auto` begins anew: closed, with an empty window and no growth. So does each of the other four before it applies.
 """
 
 from backstay_core.clock import to_ns

@@ -6,7 +6,8 @@ FB1   A failure that `on` names (default: every failure but a cancelled call) is
 FB2   Refusals of this policy's own strategies and timeouts inside the Fallback are failures like any other to it.
 FB3   A result that `results` names is answered with the substitute too.
 FB4   A substitute that fails is a failure of its own, judged by what is outside the Fallback, not by the Fallback.
-FB5   Making the substitute is an operation like an attempt: deadlines and cancellation outside it apply.
+FB5   Making the substitute is an operation like an attempt: deadlines and cancellation outside it apply. Only that it
+      begins even inside a Timeout that has run out: a failure that came late (TO4) is answered like any other.
 """
 
 from backstay_core.failure import Failure

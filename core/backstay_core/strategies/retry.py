@@ -6,12 +6,12 @@ RT1   At most `attempts` attempts are made.
 RT2   Without `on`, a failure is tried again if its classification says that this can help (retry *same*, *later* or
       *elsewhere*) and if it surely was not executed, or the call is declared `idempotent`.
 RT3   With `on`, exactly the failures it names are tried again, whether idempotent or not: naming them is the
-      declaration. The timeout of an attempt is also tried again if `idempotent` is set.
+      declaration. With `idempotent`, a failure of kind *timeout* is tried again too.
 RT4   A refusal by a strategy of the same policy is never tried again.
 RT5   A result that `results` names is tried again; when attempts run out it is returned as it is.
 RT6   The pause after failed attempt n is `base` (constant), n × `base` (linear), `base` × `factor`ⁿ⁻¹ (exponential), a
-      random time up to that (full jitter), or a random time between `base` and three times the last pause
-      (decorrelated); none is longer than `cap`.
+      random time up to that (full jitter), or a random time between `base` and three times the last pause, at first
+      three times `base` (decorrelated); none is longer than `cap`.
 RT7   When the server asks for a pause, the pause begins after what it asked for. A negative one, or one longer than
       `pushback_cap`, ends the retries.
 RT8   No pause begins that would end at or after the deadline, or at or after `total` from the first attempt: Retry
@@ -292,7 +292,7 @@ class Retrier(State):
         if backoff == LINEAR:
             return min(base * call.made, cap)
         if backoff == DECORRELATED:
-            most = max(base, 3 * call.pause)
+            most = max(base, 3 * (call.pause or base))
             return min(base + call.rng.below(most - base + 1), cap)
         pause = base
         for _ in range(call.made - 1):

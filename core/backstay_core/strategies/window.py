@@ -92,6 +92,10 @@ class CallWindow(Permit):
         self.seen = read.integer("seen", most=self.size)
         self.bad = self.size
 
+    def become(self, other: "CallWindow") -> None:
+        self.since, self.run, self.seen = other.since, other.run, other.seen
+        self.failed, self.slow, self.bad = other.failed, other.slow, other.bad
+
 
 class Slice:
     """One tenth of a time window."""
@@ -180,6 +184,9 @@ class TimeWindow(Permit):
         if head is not None:
             self.head = head
 
+    def become(self, other: "TimeWindow") -> None:
+        self.since, self.head, self.bad = other.since, other.head, other.bad
+
 
 class Probes(Permit):
     """The epoch of a breaker that is not closed: places for probes, and how many have passed.
@@ -203,3 +210,6 @@ class Probes(Permit):
         in_flight = read.integer("in_flight")
         self.passed = read.integer("passed")
         self.in_flight = 0 if read.revive else in_flight
+
+    def become(self, other: "Probes") -> None:
+        self.since, self.in_flight, self.passed = other.since, other.in_flight, other.passed

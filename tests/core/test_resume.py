@@ -1,0 +1,64 @@
+"""A resumed state takes back what the calls in flight hold; a revived one has forgotten them."""
+
+import pytest
+
+from backstay_core.failure import FAILED, NEUTRAL, OK, SnapshotError
+from backstay_core.strategies.bulkhead import Bulkhead
+from backstay_core.strategies.circuit_breaker import CircuitBreaker
+
+
+def again(state, mode, now=0):
+    state.restore(state.snapshot(now), now, mode)
+
+
+def body(state, now=0):
+    return state.snapshot(now)["state"]
+
+
+@pytest.mark.parametrize("mode", ["resume", "revive"])
+def test_a_place_is_given_back_once_after_a_restore(mode):
+    places = Bulkhead(2).state()
+    permit = places.admit(0)
+    again(places, mode)
+    places.settle(permit, 0, OK)
+    assert body(places)["inside"] == 0
+    assert [places.admit(0).decision for _ in range(3)] == [1, 1, -1]
+
+
+@pytest.mark.parametrize("options", [{}, {"window_seconds": 1.0}])
+@pytest.mark.parametrize(("mode", "state"), [("resume", "open"), ("revive", "closed")])
+def test_a_call_in_flight_counts_in_a_resumed_window(options, mode, state):
+    breaker = CircuitBreaker(1.0, 1, minimum_calls=1, **options).state()
+    permit = breaker.admit(0)
+    again(breaker, mode)
+    breaker.settle(permit, 0, FAILED)
+    assert body(breaker)["state"] == state
+
+
+@pytest.mark.parametrize("mode", ["resume", "revive"])
+def test_a_probe_in_flight_gives_its_place_back(mode):
+    breaker = CircuitBreaker(1.0, 1, minimum_calls=1, open_for=1.0, open_jitter=0).state()
+    breaker.settle(breaker.admit(0), 0, FAILED)
+    probe = breaker.admit(10**9)
+    again(breaker, mode, 10**9)
+    breaker.settle(probe, 10**9, NEUTRAL)
+    assert body(breaker)["in_flight"] == 0
+    assert breaker.admit(10**9).decision == 1
+
+
+@pytest.mark.parametrize(("in_flight", "passed"), [(2, 0), (0, 1)])
+def test_more_probes_than_the_options_allow_are_no_snapshot(in_flight, passed):
+    breaker = CircuitBreaker().state()
+    bad = breaker.snapshot(0)
+    bad["state"].update(state="half_open", in_flight=in_flight, passed=passed)
+    with pytest.raises(SnapshotError, match="more probes"):
+        breaker.restore(bad, 0, "resume")
+
+
+@pytest.mark.parametrize("text", ["--5", "²", "", "+1", " 1", "-1"])
+def test_numbers_as_text_are_decimal_digits(text):
+    places = Bulkhead(2).state()
+    bad = places.snapshot(0)
+    bad["state"]["inside"] = text
+    with pytest.raises(SnapshotError, match="inside"):
+        places.restore(bad, 0, "resume")
