@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from backstay_core import failure as module
-from backstay_core.failure import CODES, EXECUTED, FAILED, GROUPS, KINDS, NEUTRAL, OK, RETRIES, SEVERITIES, Failure
+from backstay_core.failure import (
+    CODES, EXECUTED, FAILED, GROUPS, KINDS, NEUTRAL, OK, RETRIES, SEVERITIES, ConfigurationError, Failure, kinds_of,
+)  # fmt: skip
 
 TABLE = """
 cancelled    CANCELLED            neutral  never    maybe  low
@@ -98,3 +100,65 @@ def test_what_is_said_is_kept(said: dict[str, Any]):
 def test_numbers_that_frames_and_snapshots_know():
     names = ("NEUTRAL", "OK", "FAILED", "SLOW", "FAILED_SLOW", "NEVER")
     assert [getattr(module, name) for name in names] == [0, 1, -1, 2, -2, 2**62]
+
+
+def test_a_fingerprint_groups_what_is_the_same_trouble():
+    failure = Failure("connect", "text", domain="db", reason="REFUSED", retry_after=5)
+    assert failure.fingerprint == "db/connect/UNAVAILABLE/REFUSED"
+
+
+class Speechless(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+TEXTS = [
+    (None, ""),
+    (ValueError("text"), "text"),
+    ("x" * 2000, "x" * 2000),
+    ("x" * 2001, "x" * 1997 + "..."),
+    (Speechless(), "Speechless"),
+]
+
+
+@pytest.mark.parametrize(("cause", "text"), TEXTS, ids=["none", "error", "longest", "too long", "speechless"])
+def test_a_message_of_none_is_the_text_of_the_cause(cause: Any, text: str):
+    failure = Failure("unknown", None, cause=cause)
+    assert failure.message == text
+    assert failure.message == text, "and it stays so"
+    assert failure.cause is cause
+    assert Failure("unknown", "own text", cause=cause).message == "own text"
+
+
+WRONG: list[dict[str, Any]] = [
+    {"kind": "none"},
+    {"code": "OK"},
+    {"retry": "always"},
+    {"executed": "perhaps"},
+    {"severity": "fatal"},
+    {"cause": "x"},
+    {"_message": "x"},
+    {"colour": "red"},
+    {"retry_after": True},
+    {"retry_after": 1.0},
+    {"retry_after": "1"},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_what_is_no_failure_is_refused(wrong: dict[str, Any]):
+    with pytest.raises(ConfigurationError):
+        Failure.from_data({"kind": "connect", **wrong})
+
+
+def test_a_kind_that_does_not_exist_is_refused_by_name():
+    with pytest.raises(ConfigurationError, match="one of auth, cancelled, .*; got 'none'"):
+        Failure("none")
+    with pytest.raises(ConfigurationError, match="'none' is no kind of failure"):
+        kinds_of(["connect", "none"])
+
+
+def test_kinds_and_groups_come_out_sorted_and_once():
+    assert kinds_of(("timeout", "transport_errors", "auth")) == (
+        "auth", "connect", "disconnect", "timeout", "unavailable",
+    )  # fmt: skip

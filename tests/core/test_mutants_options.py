@@ -266,6 +266,7 @@ def test_data_with_a_mistake_in_it_is_refused_where_it_stands():
         from_data(Bulkhead, Bulkhead.FIELDS, {}, "here")
     with pytest.raises(ConfigurationError, match=r"here: Bulkhead\(limit=…\) must be at least 1"):
         from_data(Bulkhead, Bulkhead.FIELDS, {"limit": 0}, "here")
+    assert from_data(Bulkhead, Bulkhead.FIELDS, {"kind": "bulkhead", "limit": 2}, "here") == Bulkhead(2)
 
 
 class AnyTimeout:
@@ -291,6 +292,12 @@ def test_a_matcher_may_be_an_object():
     assert options.on is matcher
     assert options.on_matches is matcher
     assert options.fingerprint() == fnv({**RETRY, "on": "code"})
+
+
+def test_matchers_of_kinds_and_labels():
+    options: Any = Retry(on=("connect", "timeout"), results=("stale", "empty"))
+    assert [options.on_matches.matches(Failure(kind)) for kind in ("connect", "unknown")] == [True, False]
+    assert [options.results_match(value) for value in ("stale", "fresh", ["stale"], 5)] == [True, False, False, False]
 
 
 def test_options_of_others():
