@@ -6,7 +6,18 @@ import pytest
 
 from backstay_core import failure as module
 from backstay_core.failure import (
-    CODES, EXECUTED, FAILED, GROUPS, KINDS, NEUTRAL, OK, RETRIES, SEVERITIES, ConfigurationError, Failure, kinds_of,
+    CODES,
+    EXECUTED,
+    FAILED,
+    GROUPS,
+    KINDS,
+    NEUTRAL,
+    OK,
+    RETRIES,
+    SEVERITIES,
+    ConfigurationError,
+    Failure,
+    kinds_of,
 )  # fmt: skip
 
 TABLE = """
@@ -152,7 +163,7 @@ def test_what_is_no_failure_is_refused(wrong: dict[str, Any]):
 
 
 def test_a_kind_that_does_not_exist_is_refused_by_name():
-    with pytest.raises(ConfigurationError, match="one of auth, cancelled, .*; got 'none'"):
+    with pytest.raises(ConfigurationError, match=r"one of auth, cancelled, .*; got 'none'"):
         Failure("none")
     with pytest.raises(ConfigurationError, match="'none' is no kind of failure"):
         kinds_of(["connect", "none"])
