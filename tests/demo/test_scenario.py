@@ -142,8 +142,10 @@ def test_a_busy_machine_is_not_judged():
     assert report.to_data(run)["verdict"] == "not judged"
 
 
-def test_the_plain_table_fits_a_terminal():
-    table = report.plain_table(virtual.run(FULL, 1)).splitlines()
+def test_the_report_fits_a_terminal():
+    run = virtual.run(FULL, 1)
+    table = report.plain_table(run).splitlines()
+    assert max(map(len, report.summary(run))) < 82
     assert len(table) == 2 + len(FULL.phases)
     assert max(map(len, table)) < 80
     assert all(line.isascii() for line in table)

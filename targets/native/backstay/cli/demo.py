@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from backstay.demo.scenario import Scenario
 
 
-@click.command(short_help="Guard real HTTP calls to an upstream that fails in five ways.")
+@click.command(short_help="Guard real HTTP calls to an upstream that fails in four ways.")
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**64 - 1),
@@ -95,7 +95,7 @@ def _table(run: Run) -> object:
 
     from backstay.demo import report
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
     for above, below in report.COLUMNS:
         first = below == "phase"
         style = "bold" if first else "green" if below == "with" else None

@@ -77,9 +77,10 @@ def summary(run: Run) -> list[str]:
     back = {side: "never" if ns is None else f"{ns / SECOND:.1f} s" for side, ns in took.items()}
     patience = run.scenario.patience / SECOND
     lines = [
-        f"without: a plain client that gives up after {patience:.2g} s; with: the same client through a policy.",
-        "useful: right, fresh and in time; stale: answers of the fallback; p50/p99: how long callers waited, in ms;",
-        "reached: calls that reached the upstream.",
+        f"without: a plain client that gives up after {patience:.2g} s; with: the same through a policy",
+        "useful: right, fresh and in time; stale: answers of the fallback",
+        "p50/p99: how long callers waited, in ms; reached: calls that reached the upstream",
+        "",
         f"First useful answer after the outage: without {back[UNPROTECTED]}, with {back[POLICY]}.",
         _breaker(run),
         "",
@@ -96,7 +97,7 @@ def summary(run: Run) -> list[str]:
 def _breaker(run: Run) -> str:
     probes = sum(event == "probing" for _, event in run.events)
     told = [f"{event} {_when(run, at)}" for at, event in run.events if event in ("opened", "closed")]
-    return f"The circuit breaker {', '.join(told) or 'stayed closed'}; it probed {probes} times."
+    return f"Breaker: {', '.join(told) or 'never opened'}; probes: {probes}."
 
 
 def _when(run: Run, at: int) -> str:
