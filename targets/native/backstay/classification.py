@@ -1,11 +1,9 @@
-"""The classifier of this process, and `on=` for Python: exception classes and predicates."""
+"""`on=` for Python: exception classes and predicates. What they judge was classified by `backstay.classifier`."""
 
 from __future__ import annotations
 
-from errno import errorcode
-
+from backstay.classifier import classify
 from backstay.errors import error_of
-from backstay_core.errors.classifier import Classifier
 from backstay_core.failure import ConfigurationError, Failure
 from backstay_core.options import CHECKS, Field
 
@@ -14,12 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-CLASSIFIER = Classifier(errorcode)
-classify = CLASSIFIER.classify
+__all__ = ["ClassMatcher", "PredicateMatcher", "check_failures", "classify", "exception_of", "is_exception_class"]
 
 
 def exception_of(failure: Failure) -> BaseException:
-    """The exception that a failure is. One of Backstay's own is made here and kept: what comes out is what was judged."""
+    """The exception that a failure is. One of Backstay's own is made here and kept, so it is judged as it comes out."""
     if not isinstance(failure.cause, BaseException):
         failure.cause = error_of(failure)
     error: BaseException = failure.cause

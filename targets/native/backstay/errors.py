@@ -10,10 +10,13 @@
 `ConfigurationError`        an option, a composition or a call that cannot mean anything (also a `ValueError`)
 `SnapshotError`             a snapshot that cannot be restored (also a `ValueError`)
 =========================== ===========================================================================================
+
+`classify` says what any exception means, as a `Failure`; `register_classifier` teaches it an exception class.
 """
 
 from __future__ import annotations
 
+from backstay.classifier import classify, register_classifier
 from backstay_core.clock import SECOND
 from backstay_core.failure import ConfigurationError, Failure, SnapshotError, UnifiedError
 
@@ -26,7 +29,9 @@ __all__ = [
     "SnapshotError",
     "TimedOut",
     "UnifiedError",
+    "classify",
     "error_of",
+    "register_classifier",
 ]
 
 
