@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from backstay.drivers.ports import Doorbell, Ports
@@ -43,12 +43,14 @@ class _Jump(selectors.DefaultSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An asyncio event loop with a clock of its own, `now`, in whole nanoseconds.
 
+    `ports` are for policies whose calls are awaited on it.
     `patience` is for programs with several threads: for how many real seconds to wait for another thread when no timer
     is set, before `Stuck` is raised.
     """
 
     def __init__(self, now: int = 0, patience: float | None = None) -> None:
         self.now = now
+        self.ports = Ports(clock=lambda: self.now)
         selector = _Jump()
         selector.loop = self
         selector.patience = patience
@@ -59,20 +61,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.now / SECOND
 
 
-def loop_now() -> int:
-    """The virtual time of the loop that runs."""
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualLoop)
-    return loop.now
-
-
 def run(main: Coroutine[Any, Any, T]) -> T:
     """``asyncio.run`` in virtual time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
-
-
-LOOP_PORTS = Ports(clock=loop_now)  # for policies whose calls are awaited on a `VirtualLoop`
 
 
 class _Bell(Doorbell):
@@ -84,9 +76,8 @@ class _Bell(Doorbell):
         self._clock = clock
         self._rung = False
         self._vain = 0
-        self.ring: Callable[[], object] = self._ring
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
         self._rung = True
 
     def wait(self, ns: int) -> None:

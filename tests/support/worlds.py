@@ -12,7 +12,7 @@ from typing import Any
 
 from backstay import Policy
 from backstay_core.clock import SECOND, to_ns
-from tests.support.virtual import LOOP_PORTS, ManualPorts, VirtualLoop
+from tests.support.virtual import ManualPorts, VirtualLoop
 
 
 class Script:
@@ -95,7 +95,7 @@ class LoopWorld:
 
     def policy(self, *strategies: Any, name: str = "p", seed: int | None = 1, **options: Any) -> Policy:
         policy = Policy(name, *strategies, seed=seed, **options)
-        policy.ports = LOOP_PORTS
+        policy.ports = self.loop.ports
         return policy
 
     @property

@@ -20,14 +20,19 @@ def sleep_for(ns: int) -> None:
 
 
 class Doorbell:
-    """Lets one thread wait until another one rings, or until a time has come."""
+    """Lets one thread wait until another one rings, or until a time has come. Ringing again before that is harmless."""
 
-    __slots__ = ("_lock", "ring")
+    __slots__ = ("_lock",)
 
     def __init__(self) -> None:
         self._lock = allocate_lock()
         self._lock.acquire()
-        self.ring: Callable[[], object] = self._lock.release
+
+    def ring(self) -> None:
+        try:
+            self._lock.release()
+        except RuntimeError:  # it has rung already
+            pass
 
     def wait(self, ns: int) -> None:
         """Return when rung, or after `ns`, or after a second, whichever is first."""
