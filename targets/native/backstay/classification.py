@@ -5,8 +5,8 @@ from __future__ import annotations
 from errno import errorcode
 
 from backstay.errors import error_of
-from backstay_core.errors.classifier import Classifier
-from backstay_core.failure import ConfigurationError, Failure
+from backstay_core.errors.classifier import Classifier, kind_of_class
+from backstay_core.failure import ConfigurationError, Failure, UnifiedError
 from backstay_core.options import CHECKS, Field
 
 TYPE_CHECKING = False
@@ -26,8 +26,17 @@ def exception_of(failure: Failure) -> BaseException:
     return error
 
 
+def decided(cls: type[BaseException]) -> bool:
+    """Does the class alone decide what an exception of it means?"""
+    if any(issubclass(cls, known) for known, _ in CLASSIFIER._rules):
+        return False
+    if issubclass(cls, UnifiedError) or not issubclass(cls, Exception):
+        return True
+    return kind_of_class(cls) != "unknown" or (cls.__module__ == "builtins" and not issubclass(cls, OSError))
+
+
 class ClassMatcher:
-    """Matches failures whose exception is an instance of `classes`."""
+    """Matches failures whose exception is an instance of `classes`: the class alone decides."""
 
     __slots__ = ("classes",)
 
