@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from backstay import Policy
+from backstay.drivers.interpreted import InterpretedPolicy
 from backstay_core.clock import SECOND, to_ns
 from tests.support.virtual import LOOP_PORTS, ManualPorts, VirtualLoop
 
@@ -45,11 +46,12 @@ class SyncWorld:
 
     asynchronous = False
 
-    def __init__(self) -> None:
+    def __init__(self, policy: type[Policy] = Policy) -> None:
         self.ports = ManualPorts()
+        self.kind = policy
 
     def policy(self, *strategies: Any, name: str = "p", seed: int | None = 1, **options: Any) -> Policy:
-        policy = Policy(name, *strategies, seed=seed, **options)
+        policy = self.kind(name, *strategies, seed=seed, **options)
         policy.ports = self.ports
         return policy
 
@@ -89,12 +91,13 @@ class LoopWorld:
 
     asynchronous = True
 
-    def __init__(self) -> None:
+    def __init__(self, policy: type[Policy] = Policy) -> None:
+        self.kind = policy
         self.loop = VirtualLoop()
         self.runner = asyncio.Runner(loop_factory=lambda: self.loop)
 
     def policy(self, *strategies: Any, name: str = "p", seed: int | None = 1, **options: Any) -> Policy:
-        policy = Policy(name, *strategies, seed=seed, **options)
+        policy = self.kind(name, *strategies, seed=seed, **options)
         policy.ports = LOOP_PORTS
         return policy
 
@@ -135,4 +138,9 @@ class LoopWorld:
 
 
 World = SyncWorld | LoopWorld
-WORLDS: dict[str, Callable[[], World]] = {"sync": SyncWorld, "asyncio": LoopWorld}
+WORLDS: dict[str, Callable[[], World]] = {
+    "sync": SyncWorld,
+    "asyncio": LoopWorld,
+    "sync, interpreted": lambda: SyncWorld(InterpretedPolicy),
+    "asyncio, interpreted": lambda: LoopWorld(InterpretedPolicy),
+}

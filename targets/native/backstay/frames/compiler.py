@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from _thread import get_ident
 
-from backstay_core.strategies.breaker import Breaker
-from backstay_core.strategies.fallback import Substitute
-from backstay_core.strategies.retry import Attempts, Retrier
-from backstay_core.strategies.timeout import Deadline
-
 from backstay.classification import classify
 from backstay.deadline import AMBIENT, current_deadline, new_cell
-from backstay.drivers.operation import refuse_coroutine
 from backstay.errors import CircuitOpen, TimedOut
 from backstay.frames import judging, runtime
 from backstay.frames.composer import Composer
 from backstay.frames.signature import ANYTHING, signature_of
 from backstay.frames.source import FrameLoader, code_of
+from backstay_core.strategies.breaker import Breaker
+from backstay_core.strategies.fallback import Substitute
+from backstay_core.strategies.retry import Attempts, Retrier
+from backstay_core.strategies.timeout import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +38,7 @@ COMMON = {
     "refusal": runtime.refusal, "no_time": runtime.no_time, "wait_in_thread": runtime.wait_in_thread,
     "settle_value": runtime.settle_value, "settle_error": runtime.settle_error, "asks": runtime.asks,
     "pause_after": runtime.pause_after, "result_failure": runtime.result_failure, "note": runtime.note,
-    "refuse_coroutine": refuse_coroutine,
+    "mistake": runtime.mistake,
 }  # fmt: skip
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from backstay.frames.emit import breaker, bulkhead, call, fallback, retry, timeout
+from backstay.frames.predicates import has_predicate
+from backstay.frames.source import Writer
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.bulkhead import Places
 from backstay_core.strategies.fallback import Substitute
 from backstay_core.strategies.retry import Retrier
 from backstay_core.strategies.timeout import Deadline
 
-from backstay.frames.emit import breaker, bulkhead, call, fallback, retry, timeout
-from backstay.frames.predicates import has_predicate
-from backstay.frames.source import Writer
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from backstay.policy import Policy
 
 GATES = (Breaker, Places)
@@ -44,7 +41,7 @@ class Composer:
         w = self.writer
         w.enter()
         call.begin(self)
-        if any(has_predicate(layer) for layer in self.layers):
+        if self.may_be_mistaken():
             w.line("_bs_z = None")
             with w.block("try:"):
                 self.inside(0)
@@ -57,6 +54,13 @@ class Composer:
         w.line("return _bs_r")
         w.leave()
         return w.text()
+
+    def may_be_mistaken(self) -> bool:
+        """Can the user's own code break the policy's rules, so that no strategy may be asked about it (EX5)?"""
+        return self.checked or any(
+            has_predicate(layer) or (isinstance(layer, Substitute) and callable(layer.options.value))
+            for layer in self.layers
+        )
 
     def inside(self, i: int) -> None:
         """Layers `i` and further in; the result is in ``_bs_r``."""

@@ -6,11 +6,10 @@ has to be looked at (an errno, an HTTP status, a user's predicate), it asks each
 
 from __future__ import annotations
 
-from backstay_core.failure import NEUTRAL, Failure
-from backstay_core.options import KindMatcher
-
 from backstay.classification import ClassMatcher, classify, decided
 from backstay.errors import Rejected
+from backstay_core.failure import NEUTRAL, Failure
+from backstay_core.options import KindMatcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +37,9 @@ class Answers:
 
     __slots__ = ("_apart", "_decide", "_remember", "known")
 
-    def __init__(self, decide: Callable[[Failure], int], matcher: Any, apart: type[BaseException] | None = None) -> None:
+    def __init__(
+        self, decide: Callable[[Failure], int], matcher: Any, apart: type[BaseException] | None = None
+    ) -> None:
         """`apart`: exceptions whose class alone decides nothing here."""
         self.known: dict[type[BaseException], int] = {}
         self._apart = apart

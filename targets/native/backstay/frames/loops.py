@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import asyncio
 
+from backstay.drivers.aio import Bell
+from backstay.frames.judging import PolicyBug
+from backstay.frames.runtime import refusal
 from backstay_core.clock import SECOND
 from backstay_core.failure import NEVER, ConfigurationError
 from backstay_core.strategies.contract import GRANTED, REFUSED
-
-from backstay.drivers.aio import Bell
-from backstay.frames.runtime import refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from backstay.drivers.ports import Ports
     from backstay_core.strategies.bulkhead import Places
     from backstay_core.strategies.contract import Permit
 
-    from backstay.drivers.ports import Ports
 
-
-async def wait_in_loop(places: Places, where: str, ports: Ports) -> Permit:
-    """Wait for a place. Raises `BulkheadFull`; a Timeout that runs out meanwhile cancels the wait."""
+async def wait_in_loop(places: Places, where: str, ports: Ports, deadline: int) -> Permit:
+    """Wait for a place, at most until the caller's `deadline`. Raises `BulkheadFull`; a Timeout of the policy that runs out
+    meanwhile cancels the wait."""
     clock = ports.clock
     bell = Bell(asyncio.get_running_loop())
     answer = places.admit(clock(), bell.ring)
@@ -30,6 +30,7 @@ async def wait_in_loop(places: Places, where: str, ports: Ports) -> Permit:
         while answer.decision != GRANTED:
             if answer.decision == REFUSED:
                 raise refusal(answer, where)
+            answer.until = min(answer.until, deadline)  # BH4
             await bell.wait(NEVER if answer.until >= NEVER else answer.until - clock())
             answer = places.poll(answer, clock())
     except BaseException:
@@ -45,6 +46,6 @@ async def sleep_in_loop(ports: Ports, ns: int) -> None:
 
 async def awaited(value: Any, where: str) -> Any:
     """The result of what `acall` was given, which must be awaitable."""
-    if not hasattr(value, "__await__"):
-        raise ConfigurationError(f"{where}: acall() of a function that is not async; use call()")
+    if not hasattr(value, "__await__"):  # a mistake: no strategy is asked about it
+        raise PolicyBug(ConfigurationError(f"{where}: acall() of a function that is not async; use call()"))
     return await value

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from backstay_core.failure import NEUTRAL, Failure
-from backstay_core.strategies.contract import GRANTED, REFUSED
-
 from backstay.deadline import current_deadline
+from backstay.drivers.operation import refuse_coroutine
 from backstay.drivers.sync import in_event_loop
 from backstay.errors import REFUSALS, DeadlineExceeded, Rejected, TimedOut
 from backstay.frames.judging import PolicyBug
+from backstay_core.failure import NEUTRAL, ConfigurationError, Failure
+from backstay_core.strategies.contract import GRANTED, REFUSED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from backstay.drivers.ports import Ports
+    from backstay.policy import Policy
     from backstay_core.strategies.breaker import Breaker
     from backstay_core.strategies.bulkhead import Places
     from backstay_core.strategies.contract import Permit
     from backstay_core.strategies.retry import Attempts, Retrier
-
-    from backstay.drivers.ports import Ports
-    from backstay.policy import Policy
 
     #  the Timeouts around a gate, outermost first: (state, its deadline, the deadline outside it), in ns
     Bounds = tuple[tuple[Any, int, int], ...]
@@ -32,6 +31,14 @@ class Expired(BaseException):
     def __init__(self, layer: Any) -> None:
         super().__init__()
         self.layer = layer
+
+
+def mistake(value: Any, where: str) -> None:
+    """A coroutine where a result belongs ends the call, and no strategy is asked about it."""
+    try:
+        refuse_coroutine(value, where)
+    except ConfigurationError as error:
+        raise PolicyBug(error) from None
 
 
 def refusal(answer: Any, where: str) -> Rejected:
@@ -56,11 +63,9 @@ def wait_in_thread(places: Places, where: str, ports: Ports, bounds: Bounds) -> 
         while answer.decision != GRANTED:
             if answer.decision == REFUSED or bell is None:
                 raise refusal(answer, where)
+            answer.until = min(answer.until, current_deadline())  # BH4
+            bell.wait(answer.until - clock())
             now = clock()
-            until = min(answer.until, current_deadline())
-            if now < until:
-                bell.wait(until - now)
-                now = clock()
             for layer, deadline, outer in bounds:
                 if deadline <= now and deadline < outer:
                     raise Expired(layer)
@@ -72,9 +77,7 @@ def wait_in_thread(places: Places, where: str, ports: Ports, bounds: Bounds) -> 
     return answer
 
 
-def settle_value(
-    breaker: Breaker, permit: Permit, now: int, began: int, value: Any, late: bool
-) -> PolicyBug | None:
+def settle_value(breaker: Breaker, permit: Permit, now: int, began: int, value: Any, late: bool) -> PolicyBug | None:
     """Settle a call that returned; gives back the bug of a predicate, having settled neutrally (EX5)."""
     verdict, bug = NEUTRAL, None
     try:
@@ -107,9 +110,7 @@ def asks(predicate: Any, value: Any) -> bool:
         raise PolicyBug(error) from error
 
 
-def pause_after(
-    retrier: Retrier, call: Attempts, made: int, pushback: int, now: int, deadline: int
-) -> int | None:
+def pause_after(retrier: Retrier, call: Attempts, made: int, pushback: int, now: int, deadline: int) -> int | None:
     """The pause before the next attempt, or None to give up."""
     call.made = made
     return retrier.again(call, pushback, now, deadline)

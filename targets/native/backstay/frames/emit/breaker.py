@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from backstay_core.failure import OK, SLOW
-from backstay_core.strategies.breaker import AUTO, Breaker
-
 from backstay.frames.emit import retry
 from backstay.frames.predicates import has_predicate
+from backstay_core.failure import OK, SLOW
+from backstay_core.strategies.breaker import AUTO, Breaker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +85,9 @@ def leave(c: Composer, x: int) -> None:
 
 def hoisted_refusal(c: Composer, x: int, retries: list[int]) -> None:
     w = c.writer
-    with w.block(f"if _bs_L{x}.closed is None and _bs_L{x}.until > (_bs_b := _bs_clock()) and _bs_L{x}.mode == {AUTO!r}:"):
+    with w.block(
+        f"if _bs_L{x}.closed is None and _bs_L{x}.until > (_bs_b := _bs_clock()) and _bs_L{x}.mode == {AUTO!r}:"
+    ):
         for y in retries:
             retry.deposit(c, y)
         _refuse(c, x)

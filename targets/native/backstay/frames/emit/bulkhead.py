@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 def enter(c: Composer, x: int, first: int) -> None:
     w = c.writer
     waits = "await _bs_wait_in_loop" if c.asynchronous else "_bs_wait_in_thread"
-    bounds = "" if c.asynchronous else f", {c.bounds(x)}"
+    caller = "_bs_o" if c.bounded else "_bs_current_deadline()"
+    bounds = ", " + (caller if c.asynchronous else c.bounds(x))
     w.line(f"_bs_p{x} = _bs_L{x}.epoch")
     w.line(f"_bs_x = _bs_L{x}.free; _bs_L{x}.free = _bs_x - (_bs_x > 0)")  # one line, no branch: see `tracing`
     with w.block("if _bs_x <= 0:"):

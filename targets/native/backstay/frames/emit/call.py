@@ -39,4 +39,4 @@ def attempt(c: Composer) -> None:
         w.line("_bs_late = False")
     w.line(f"_bs_r = {c.call}")
     if not c.asynchronous and c.checked:
-        w.line("_bs_refuse_coroutine(_bs_r, _bs_P.name)")
+        w.line("_bs_mistake(_bs_r, _bs_P.name)")

@@ -54,7 +54,9 @@ def retried(c: Composer, x: int, end: int) -> None:
             if options.results_match is None:
                 w.line("break")
             else:
-                with w.block(f"if not _bs_asks(_bs_L{x}.options.results_match, _bs_r) or _bs_n{x} >= {options.attempts}:"):
+                with w.block(
+                    f"if not _bs_asks(_bs_L{x}.options.results_match, _bs_r) or _bs_n{x} >= {options.attempts}:"
+                ):
                     w.line("break")
                 _pause(c, x, "0", error=False)
         with w.block("if _bs_P.emit is not None:"):

@@ -8,9 +8,8 @@ from backstay_core.strategies.bulkhead import Places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from backstay_core.strategies.timeout import Deadline
-
     from backstay.frames.composer import Composer
+    from backstay_core.strategies.timeout import Deadline
 
 
 def bounded(c: Composer, x: int) -> None:
@@ -96,4 +95,3 @@ def _in_loop(c: Composer, x: int) -> None:
             w.line("_bs_t.uncancel()")
             if c.tells_late(x):
                 w.line("_bs_late = True")
-
