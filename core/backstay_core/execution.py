@@ -135,7 +135,7 @@ class Execution:
         if kind == START and mode == NEW:
             if self.policy.draws:
                 self.number = self.policy.next_call()
-            if self.deadlines[0] <= now:
+            if self.policy.bounded and self.deadlines[0] <= now:
                 return self._end((FAIL, 0, no_time(self.policy.name)))
             return self._down(0, now)
         return []

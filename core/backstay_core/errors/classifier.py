@@ -85,6 +85,11 @@ class Classifier:
             row = found
         return build(row, None, None, error)
 
+    def decided(self, cls: "type[BaseException]") -> bool:
+        """Does the class alone decide, whatever the exception holds?"""
+        decisions = self._decisions
+        return (decisions.get(cls) or self._learn(cls, decisions))[0] is None
+
     def kind(self, error: BaseException) -> str:
         """The kind of `error`."""
         return self.classify(error).kind
@@ -137,6 +142,8 @@ class Classifier:
             return self._system, row_of(kind or "unknown", cls)
         if kind is not None:
             return None, row_of(kind, cls)
+        if cls.__module__ == "builtins":  # nobody gives a plain ValueError a status
+            return None, row_of("unknown", cls)
         if any(name in vars(base) for base in cls.__mro__ for name in ATTRIBUTES):
             return self._attributes_of_class, row_of("unknown", cls)
         return self._attributes, row_of("unknown", cls)

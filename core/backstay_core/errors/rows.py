@@ -40,13 +40,19 @@ def build(row: "Row", message: "str | None", retry_after: "int | None", cause: "
     return failure
 
 
+def copy_of(failure: Failure) -> Failure:
+    """The same failure once more."""
+    copy = NEW(Failure)
+    for name in Failure.__slots__:
+        setattr(copy, name, getattr(failure, name))
+    return copy
+
+
 def bound(failure: Failure, cause: "Any") -> Failure:
     """The same failure, of `cause`. The one given stays as it is: it may be shared."""
     if failure.cause is cause:
         return failure
-    copy = NEW(Failure)
-    for name in Failure.__slots__:
-        setattr(copy, name, getattr(failure, name))
+    copy = copy_of(failure)
     copy.cause = cause
     return copy
 

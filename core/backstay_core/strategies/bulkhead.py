@@ -94,7 +94,7 @@ class Places(State):
         self.waiting = self.waiting + 1
         self.free = self.free - 1
         # -- end
-        self._hand_over()  # a place may have come free between the look and the queueing
+        self.hand_over()  # a place may have come free between the look and the queueing
         return ticket
 
     def poll(self, ticket: Ticket, now: int) -> "Permit | Ticket | Refusal":
@@ -123,9 +123,9 @@ class Places(State):
         self.free = free
         # -- end
         if free <= 0:
-            self._hand_over()
+            self.hand_over()
 
-    def _hand_over(self) -> None:
+    def hand_over(self) -> None:
         while True:
             # -- straight line
             ticket = self.head

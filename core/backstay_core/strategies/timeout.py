@@ -9,8 +9,8 @@ TO3   When several have run out, the outermost fires.
 TO4   An outcome that is delivered counts, even if the time is over: where an operation cannot be interrupted, a late
       success is returned (and is slow for a breaker outside, CB15), a late failure is passed on.
 TO5   Inside a Timeout that has run out no attempt begins.
-TO6   The deadline of the caller is outside every Timeout (TO2); enforcing it is the caller's affair. A call that begins
-      when it has passed is refused before anything else is asked.
+TO6   The deadline of the caller is outside every Timeout (TO2); enforcing it is the caller's affair. When it has passed
+      as a call begins, a policy with a Timeout refuses the call before anything else is asked.
 """
 
 from backstay_core.options import Field, Options

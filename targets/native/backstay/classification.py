@@ -24,7 +24,7 @@ def exception_of(failure: Failure) -> BaseException:
 
 
 class ClassMatcher:
-    """Matches failures whose exception is an instance of `classes`."""
+    """Matches failures whose exception is an instance of `classes`: the class alone decides."""
 
     __slots__ = ("classes",)
 

@@ -2,20 +2,50 @@
 
 A policy with a `Timeout` publishes its deadline to what runs inside it, so that nested policies do not begin what
 nobody will wait for.
+
+How it is kept: a context variable holds nothing, a deadline (ns), or a *cell* ``[deadline, owner thread, base]``. A
+frame around an async call sets a number and resets it. A frame around a sync call runs without suspension in its
+thread, so it writes its deadline into the thread's cell and puts the old one back, which costs a fifth of a set and
+reset (236 against 347 ns for a whole guarded call). The cell stays for the next call. A thread that got somebody
+else's cell with a copied context reads `base`, the deadline at the time the cell was made, never the part that its
+owner goes on changing.
 """
 
 from __future__ import annotations
 
+from _thread import get_ident
 from contextvars import ContextVar
 from time import monotonic_ns
 
 from backstay_core.clock import SECOND
 from backstay_core.failure import NEVER
 
-AMBIENT: ContextVar[int] = ContextVar("backstay_deadline", default=NEVER)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Cell = list[int]
+
+AMBIENT: ContextVar[int | Cell | None] = ContextVar("backstay_deadline", default=None)
+
+
+def current_deadline() -> int:
+    """The ambient deadline in ns of the monotonic clock, NEVER without one."""
+    ambient = AMBIENT.get()
+    if ambient is None:
+        return NEVER
+    if isinstance(ambient, list):
+        return ambient[0] if ambient[1] == get_ident() else ambient[2]
+    return ambient
+
+
+def new_cell() -> Cell:
+    """A cell for this thread in this context; it begins with the deadline that applies now."""
+    now = current_deadline()
+    cell = [now, get_ident(), now]
+    AMBIENT.set(cell)
+    return cell
 
 
 def remaining() -> float | None:
     """Seconds until the tightest Timeout around this code runs out (never negative); None without one."""
-    deadline = AMBIENT.get()
+    deadline = current_deadline()
     return None if deadline >= NEVER else max(0, deadline - monotonic_ns()) / SECOND

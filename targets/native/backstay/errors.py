@@ -38,8 +38,8 @@ __all__ = [
 class Rejected(UnifiedError):
     """A strategy refused the call: ``Rejected(where, reason, retry_after_ns)``.
 
-    `where` names policy and strategy, `reason` is a short UPPER_SNAKE word. There is no constructor of our own: a refusal
-    must cost little more than a bare ``raise``.
+    `where` names policy and strategy, `reason` is a short UPPER_SNAKE word. There is no constructor of our own: a
+    refusal must cost little more than a bare ``raise``.
     """
 
     @property

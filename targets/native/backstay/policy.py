@@ -6,9 +6,9 @@ from os import urandom
 from sys import version_info
 
 from backstay import strategies
-from backstay.drivers import sync
 from backstay.drivers.operation import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, flags_of
 from backstay.drivers.ports import REAL, Ports
+from backstay.frames.compiler import frame_for
 from backstay_core import policy as core
 from backstay_core.failure import ConfigurationError
 from backstay_core.options import Options
@@ -47,11 +47,12 @@ class Policy(core.Policy):
             seed = int.from_bytes(urandom(8), "little")
         super().__init__(name, *parts, seed=seed)
         self.ports: Ports = REAL
+        self._call: Any = frame_for(self, None, asynchronous=False, as_argument=True)
+        self._acall: Any = frame_for(self, None, asynchronous=True, as_argument=True)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Decorate: the same function, guarded. Keeps name, signature and documentation."""
-        asynchronous = _callable(self, function) & CO_COROUTINE
-        guarded = _guard_async(self, function) if asynchronous else _guard(self, function)
+        guarded = self._frame(function, bool(_callable(self, function) & CO_COROUTINE))
         guarded.__annotations__ = {}
         for attribute in DESCRIPTION:
             if hasattr(function, attribute):
@@ -62,39 +63,24 @@ class Policy(core.Policy):
         result: Callable[P, R] = guarded
         return result
 
+    def _frame(self, function: Any, asynchronous: bool) -> Any:
+        return frame_for(self, function, asynchronous=asynchronous)
+
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call an ordinary function under this policy. A coroutine function is refused: use `acall`."""
         if _callable(self, function) & CO_COROUTINE:
             raise ConfigurationError(f"policy {self.name!r}: call() of a coroutine function; use await acall()")
-        result: R = sync.run(self, function, args, kwargs)
+        result: R = self._call(function, *args, **kwargs)
         return result
 
     async def acall(self, function: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Await a coroutine function, or anything that returns an awaitable, under this policy."""
-        from backstay.drivers import aio
-
         _callable(self, function)
-        result: R = await aio.run(self, function, args, kwargs)
+        result: R = await self._acall(function, *args, **kwargs)
         return result
 
     def __repr__(self) -> str:
         return f"Policy({', '.join([repr(self.name), *map(repr, self.strategies)])})"
-
-
-def _guard(policy: Policy, function: Any) -> Any:
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        return sync.run(policy, function, args, kwargs)
-
-    return guarded
-
-
-def _guard_async(policy: Policy, function: Any) -> Any:
-    async def guarded(*args: Any, **kwargs: Any) -> Any:
-        from backstay.drivers import aio
-
-        return await aio.run(policy, function, args, kwargs)
-
-    return guarded
 
 
 def _callable(policy: Policy, function: object) -> int:

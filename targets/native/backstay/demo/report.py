@@ -141,7 +141,7 @@ def to_data(run: Run) -> dict[str, Any]:
         "patience_ms": _ms(scenario.patience),
         "phases": phases,
         "recovery_ms": {side: _ms(recovery(run, side)) for side in SIDES}
-        | {"promised": recovery_limit(scenario) * 1000},
+        | {"promised": round(recovery_limit(scenario) * 1000, 3)},
         "breaker": [{"at_ms": _ms(at), "event": event} for at, event in run.events if event != "refused"],
         "lag_ms": _ms(run.lag),
         "promises": [

@@ -6,7 +6,7 @@ import asyncio
 from _thread import get_ident
 
 from backstay.classification import classify
-from backstay.deadline import AMBIENT
+from backstay.deadline import AMBIENT, current_deadline
 from backstay.drivers.operation import substitute_for
 from backstay.errors import error_of
 from backstay_core.clock import SECOND
@@ -106,7 +106,7 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
     task = asyncio.current_task()
     clock = policy.ports.clock
     bell = Bell(loop)
-    execution = Execution(policy, bell.ring, AMBIENT.get())
+    execution = Execution(policy, bell.ring, current_deadline())
     event: tuple[Any, ...] = (START,)
     outcome: Any = None  # of the latest operation: its value or its exception
     actions: Any = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from backstay.classification import classify
-from backstay.deadline import AMBIENT
+from backstay.deadline import AMBIENT, current_deadline
 from backstay.drivers.operation import refuse_coroutine, substitute_for
 from backstay.errors import error_of
 from backstay_core.execution import (
@@ -42,7 +42,7 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
     ports = policy.ports
     clock = ports.clock
     bell = None if in_event_loop() else ports.doorbell()
-    execution = Execution(policy, None if bell is None else bell.ring, AMBIENT.get())
+    execution = Execution(policy, None if bell is None else bell.ring, current_deadline())
     event: tuple[Any, ...] = (START,)
     outcome: Any = None  # of the latest operation: its value or its exception
     actions: Any = None

@@ -1,0 +1,17 @@
+"""Compiled frames: a policy and a function fused into one Python function.
+
+The step machine says what a policy means; a frame does the same at the speed of code written by hand for that one
+policy. It is generated from validated options only, on the first call, once for each shape of policy and signature. The
+strategies' state objects are the same ones, and a frame calls their methods for everything but the healthy path.
+
+Rules of composition (`composer`):
+
+1. Gates that follow one another share one ``try``: a *segment*. Getting in comes right before the ``try``, with no call
+   between, so that an interrupt cannot leak a permit.
+2. A Retry is fused with the gates right inside it: one handler serves both, and a refusal is raised outside the
+   ``try``, because it is never tried again.
+3. A Timeout starts a segment of its own: its entry makes calls, and a permit taken before must be inside a ``try`` by
+   then.
+4. Error exits are nested in ``finally``, so that an interrupt in one does not skip the others.
+5. The check of an open breaker is hoisted over the Timeouts and Retries around it, which makes a refusal cheap.
+"""

@@ -1,0 +1,125 @@
+"""From a policy and a function to a frame: compiled on the first call, and then the function itself.
+
+Decorating makes a small function that compiles when it is first called and puts the frame's code in its own place
+(``__code__``), so that afterwards nothing stands between the caller and the frame.
+"""
+
+from __future__ import annotations
+
+from _thread import get_ident
+
+from backstay.classifier import classify
+from backstay.deadline import AMBIENT, current_deadline, new_cell
+from backstay.errors import CircuitOpen, TimedOut
+from backstay.frames import judging, runtime
+from backstay.frames.composer import Composer
+from backstay.frames.signature import ANYTHING, signature_of
+from backstay.frames.source import FrameLoader, code_of
+from backstay_core.strategies.breaker import Breaker
+from backstay_core.strategies.fallback import Substitute
+from backstay_core.strategies.retry import Attempts, Retrier
+from backstay_core.strategies.timeout import Deadline
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from backstay.policy import Policy
+
+FunctionType = type(code_of)
+
+COMMON = {
+    "type": type, "list": list, "int": int, "hasattr": hasattr, "isinstance": isinstance,
+    "Exception": Exception, "BaseException": BaseException,
+    "ambient": AMBIENT.get, "set": AMBIENT.set, "reset": AMBIENT.reset, "current_deadline": current_deadline,
+    "new_cell": new_cell, "ident": get_ident, "classify": classify, "Attempts": Attempts,
+    "CircuitOpen": CircuitOpen, "TimedOut": TimedOut, "Expired": runtime.Expired, "PolicyBug": judging.PolicyBug,
+    "refusal": runtime.refusal, "no_time": runtime.no_time, "wait_in_thread": runtime.wait_in_thread,
+    "settle_value": runtime.settle_value, "settle_error": runtime.settle_error, "asks": runtime.asks,
+    "pause_after": runtime.pause_after, "result_failure": runtime.result_failure, "note": runtime.note,
+    "mistake": runtime.mistake,
+}  # fmt: skip
+
+
+def _loop_names(policy: Policy) -> dict[str, Any]:
+    """What async frames need besides; asyncio is imported when the first of them is compiled."""
+    from asyncio import CancelledError, current_task
+
+    from backstay.frames import loops
+    from backstay.frames.timers import Homes
+
+    homes = Homes(policy.ports.clock, tuple(x for x, layer in enumerate(policy.layers) if isinstance(layer, Deadline)))
+    return {
+        "CancelledError": CancelledError,
+        "current_task": current_task,
+        "homes": homes.by_thread.get,
+        "find_home": homes.find,
+        "wait_in_loop": loops.wait_in_loop,
+        "sleep_in_loop": loops.sleep_in_loop,
+        "awaited": loops.awaited,
+    }
+
+
+def _names(policy: Policy, composer: Composer, function: Any) -> dict[str, Any]:
+    """The global names of a frame."""
+    names = dict(COMMON, P=policy, f=function, clock=policy.ports.clock)
+    if composer.asynchronous:
+        names.update(_loop_names(policy))
+    for x, layer in enumerate(policy.layers):
+        names[f"L{x}"] = layer
+        if isinstance(layer, Breaker):
+            _answers(names, "V", x, judging.verdicts(layer))
+        elif isinstance(layer, Retrier):
+            _answers(names, "W", x, judging.wishes(layer, composer.own))
+            names[f"B{x}"] = layer.budget
+        elif isinstance(layer, Substitute):
+            _answers(names, "A", x, judging.replaceable(layer))
+    return {"_bs_" + name: value for name, value in names.items()}
+
+
+def _answers(names: dict[str, Any], letter: str, x: int, answers: judging.Answers) -> None:
+    names[f"{letter}{x}"] = answers.known.get
+    names[f"ask_{letter}{x}"] = answers.ask
+
+
+def compile_into(frame: Any, policy: Policy, function: Any, asynchronous: bool, as_argument: bool) -> Any:
+    """Put the code of a frame in the place of `frame`'s own. `as_argument`: the function is the first argument."""
+    signature = None if as_argument else signature_of(function)
+    parameters, arguments = signature or ANYTHING
+    call = f"_bs_f({arguments})"
+    if as_argument:
+        parameters = "_bs_f, /, " + parameters
+        call = f"_bs_awaited({call}, _bs_P.name)" if asynchronous else call
+    composer = Composer(
+        policy, asynchronous, "await " + call if asynchronous else call, checked=signature is None or as_argument
+    )
+    source = f"{'async ' if asynchronous else ''}def frame({parameters}):\n" + composer.write()
+    code = code_of(source)
+    name = frame.__name__
+    names = frame.__globals__
+    names.update(_names(policy, composer, function), __loader__=FrameLoader(source), __name__=f"backstay.frames.{name}")
+    if signature is not None:
+        frame.__defaults__ = function.__defaults__
+        frame.__kwdefaults__ = function.__kwdefaults__
+    frame.__source__ = source
+    frame.__code__ = code.replace(co_name=name, co_qualname=frame.__qualname__)
+    return frame
+
+
+def _stand_in(*_bs_args: Any, **_bs_kwargs: Any) -> Any:
+    return _bs_compile()(*_bs_args, **_bs_kwargs)  # type: ignore[name-defined]  # noqa: F821
+
+
+async def _stand_in_async(*_bs_args: Any, **_bs_kwargs: Any) -> Any:
+    return await _bs_compile()(*_bs_args, **_bs_kwargs)  # type: ignore[name-defined]  # noqa: F821
+
+
+def frame_for(policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False) -> Any:
+    """A function that guards `function`, or, with `as_argument`, whatever function it gets as its first argument."""
+    names: dict[str, Any] = {"__builtins__": __builtins__}
+    code = (_stand_in_async if asynchronous else _stand_in).__code__
+    frame = FunctionType(code, names, getattr(function, "__name__", "call"))
+    compiling: Callable[[], Any] = lambda: compile_into(frame, policy, function, asynchronous, as_argument)  # noqa: E731
+    names["_bs_compile"] = compiling
+    return frame

@@ -1,0 +1,197 @@
+"""Writes a frame: the parts of `emitters` in the order that the rules of composition ask for (see the package)."""
+
+from __future__ import annotations
+
+from backstay.frames.emit import breaker, bulkhead, call, fallback, retry, timeout
+from backstay.frames.predicates import has_predicate
+from backstay.frames.source import Writer
+from backstay_core.strategies.breaker import Breaker
+from backstay_core.strategies.bulkhead import Places
+from backstay_core.strategies.fallback import Substitute
+from backstay_core.strategies.retry import Retrier
+from backstay_core.strategies.timeout import Deadline
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from backstay.policy import Policy
+
+GATES = (Breaker, Places)
+
+
+class Composer:
+    """One frame in the making. `names` are the global names that its code will find."""
+
+    def __init__(self, policy: Policy, asynchronous: bool, call: str, *, checked: bool) -> None:
+        self.policy = policy
+        self.layers = policy.layers
+        self.asynchronous = asynchronous
+        self.call = call
+        self.checked = checked  # refuse a coroutine where a result belongs
+        self.writer = Writer()
+        self.bounded = any(isinstance(layer, Deadline) for layer in self.layers)
+        self.hears_late = any(isinstance(layer, Breaker) and self.late_for(x) for x, layer in enumerate(self.layers))
+        self.own = frozenset(self.where(i) for i in range(len(self.layers)))
+
+    def where(self, i: int) -> str:
+        """How an error names the strategy at position `i`."""
+        return f"{self.policy.name}: {self.layers[i].options.KIND}"
+
+    def write(self) -> str:
+        """The body of the frame, ending in ``return``."""
+        w = self.writer
+        w.enter()
+        call.begin(self)
+        if self.may_be_mistaken():
+            w.line("_bs_z = None")
+            with w.block("try:"):
+                self.inside(0)
+            with w.block("except _bs_PolicyBug as _bs_e:"):
+                w.line("_bs_z = _bs_e.error")
+            with w.block("if _bs_z is not None:"):
+                w.line("raise _bs_z")
+        else:
+            self.inside(0)
+        w.line("return _bs_r")
+        w.leave()
+        return w.text()
+
+    def may_be_mistaken(self) -> bool:
+        """Can the user's own code break the policy's rules, so that no strategy may be asked about it (EX5)?"""
+        return self.checked or any(
+            has_predicate(layer) or (isinstance(layer, Substitute) and callable(layer.options.value))
+            for layer in self.layers
+        )
+
+    def inside(self, i: int) -> None:
+        """Layers `i` and further in; the result is in ``_bs_r``."""
+        w = self.writer
+        if i == len(self.layers):
+            call.attempt(self)
+            return
+        layer = self.layers[i]
+        if isinstance(layer, GATES):
+            end = self.end_of_gates(i)
+            self.segment(i, end)
+        elif isinstance(layer, Substitute):
+            with w.block("try:"):
+                self.inside(i + 1)
+            fallback.substitute(self, i)
+        elif isinstance(layer, Deadline):
+            self.hoist(i)
+            timeout.bounded(self, i)
+        else:
+            self.hoist(i)
+            retry.retried(self, i, self.end_of_gates(i + 1))
+
+    def end_of_gates(self, i: int) -> int:
+        while i < len(self.layers) and isinstance(self.layers[i], GATES):
+            i += 1
+        return i
+
+    def segment(self, i: int, end: int) -> None:
+        """Gates `i` … `end` − 1, and what is inside them."""
+        w = self.writer
+        self.enter(i, end)
+        with w.block("try:"):
+            self.inside(end)
+        with w.block("except _bs_BaseException as _bs_e:"):
+            self.leave_failed(i, end)
+            w.line("raise")
+        self.leave(i, end)
+
+    def enter(self, i: int, end: int) -> None:
+        for x in range(i, end):
+            layer = self.layers[x]
+            if isinstance(layer, Breaker):
+                breaker.enter(self, x, i)
+            else:
+                bulkhead.enter(self, x, i)
+
+    def leave(self, i: int, end: int) -> None:
+        """After a result, innermost first."""
+        for x in range(end - 1, i - 1, -1):
+            layer = self.layers[x]
+            if isinstance(layer, Breaker):
+                breaker.settle(self, x, i)
+            else:
+                bulkhead.release(self, x)
+
+    def leave_failed(self, i: int, end: int) -> None:
+        """After an error (in ``_bs_e``), innermost first; each in the ``try`` of a ``finally`` with the next (4)."""
+        w = self.writer
+        nested = range(end - 1, i, -1)
+        for x in nested:
+            with w.block("try:"):
+                self.fail_one(x)
+            w.line("finally:")
+            w.enter()
+        if end > i:
+            self.fail_one(i)
+        for _ in nested:
+            w.leave()
+        if any(has_predicate(self.layers[x]) for x in range(i, end)):
+            with w.block("if _bs_type(_bs_e) is _bs_PolicyBug:"):
+                w.line("raise _bs_e")
+
+    def fail_one(self, x: int) -> None:
+        layer = self.layers[x]
+        if isinstance(layer, Breaker):
+            breaker.fail(self, x)
+        else:
+            bulkhead.release(self, x)
+
+    def abandon(self, i: int, end: int) -> None:
+        """Leave gates without a verdict."""
+        for x in range(end - 1, i - 1, -1):
+            layer = self.layers[x]
+            if isinstance(layer, Breaker):
+                breaker.leave(self, x)
+            else:
+                bulkhead.release(self, x)
+
+    def hoist(self, i: int) -> None:
+        """The check of an open breaker over the Timeouts and Retries around it (5), once, at the outermost of them."""
+        layers = self.layers
+        if i and isinstance(layers[i - 1], (Deadline, Retrier)):
+            return
+        end = i
+        while end < len(layers) and isinstance(layers[end], (Deadline, Retrier)):
+            end += 1
+        around = layers[i:end]
+        if end < len(layers) and isinstance(layers[end], Breaker) and any(isinstance(x, Deadline) for x in around):
+            breaker.hoisted_refusal(self, end, [x for x in range(i, end) if isinstance(layers[x], Retrier)])
+
+    def bounds(self, x: int) -> str:
+        """Source of the Timeouts around layer `x` with their deadlines, outermost first."""
+        found = [f"(_bs_L{y}, _bs_d{y}, _bs_o{y})" for y in range(x) if isinstance(self.layers[y], Deadline)]
+        return "(" + "".join(item + ", " for item in found) + ")"
+
+    def late_for(self, x: int) -> bool:
+        """Does the breaker at `x` hear whether a success came after a Timeout inside it had run out?"""
+        return any(isinstance(layer, Deadline) for layer in self.layers[x + 1 :])
+
+    def tells_late(self, x: int) -> bool:
+        """Must the Timeout at `x` say so?"""
+        return any(isinstance(layer, Breaker) for layer in self.layers[:x])
+
+    def is_first_timeout(self, x: int) -> bool:
+        return not any(isinstance(layer, Deadline) for layer in self.layers[:x])
+
+    def deadline_at(self, x: int) -> str:
+        """Source of the deadline that applies outside layer `x`."""
+        if not self.asynchronous:
+            return "_bs_a[0]" if self.bounded else "_bs_current_deadline()"
+        for y in range(x - 1, -1, -1):
+            if isinstance(self.layers[y], Deadline):
+                return f"_bs_d{y}"
+        return "_bs_o" if self.bounded else "_bs_current_deadline()"
+
+    def publishes(self, x: int) -> bool:
+        """Can the user's code run inside the Timeout at `x` and outside the next one in? Else that one publishes for
+        both (a set and reset of the context variable cost 165 ns)."""
+        for layer in self.layers[x + 1 :]:
+            if isinstance(layer, Deadline):
+                return False
+            if isinstance(layer, Substitute) and callable(layer.options.value):
+                return True
+        return True

@@ -1,0 +1,101 @@
+"""The circuit breaker in a frame."""
+
+from __future__ import annotations
+
+from backstay.frames.emit import retry
+from backstay.frames.predicates import has_predicate
+from backstay_core.failure import OK, SLOW
+from backstay_core.strategies.breaker import AUTO, Breaker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from backstay.frames.composer import Composer
+
+
+def is_plain(breaker: Breaker) -> bool:
+    """Can its verdicts be found without durations, results and predicates?"""
+    return breaker.options.slow_call_ns is None and not has_predicate(breaker)
+
+
+def enter(c: Composer, x: int, first: int) -> None:
+    w = c.writer
+    w.line(f"_bs_p{x} = _bs_L{x}.closed")
+    with w.block(f"if _bs_p{x} is None:"):
+        w.line("_bs_b = _bs_clock()")
+        with w.block(f"if _bs_L{x}.until > _bs_b and _bs_L{x}.mode == {AUTO!r}:"):
+            c.abandon(first, x)
+            _refuse(c, x)
+        w.line(f"_bs_p{x} = _bs_L{x}.admit(_bs_b)")
+        with w.block(f"if _bs_p{x}.decision < 0:"):
+            c.abandon(first, x)
+            w.line(f"raise _bs_refusal(_bs_p{x}, {c.where(x)!r})")
+    if not is_plain(c.layers[x]):
+        w.line(f"_bs_b{x} = _bs_clock()")
+
+
+def settle(c: Composer, x: int, first: int) -> None:
+    """After a result."""
+    w = c.writer
+    breaker = c.layers[x]
+    late = "_bs_late" if c.late_for(x) else "False"
+    if not is_plain(breaker):
+        w.line(f"_bs_e = _bs_settle_value(_bs_L{x}, _bs_p{x}, _bs_clock(), _bs_b{x}, _bs_r, {late})")
+        with w.block("if _bs_e is not None:"):
+            c.abandon(first, x)
+            w.line("raise _bs_e")
+        return
+    if c.late_for(x):
+        with w.block("if _bs_late:"):
+            w.line(f"_bs_L{x}.settle(_bs_p{x}, _bs_clock(), {SLOW})")
+        w.line("else:")
+        w.enter()
+    if breaker.options.window_seconds_ns is not None:
+        w.line(f"_bs_L{x}.settle(_bs_p{x}, _bs_clock(), {OK})")
+    else:
+        w.line(f"_bs_x = _bs_p{x}.run")
+        with w.block(f"if _bs_x < {breaker.options.window_calls}:"):
+            with w.block("if _bs_x >= 0:"):
+                w.line(f"_bs_p{x}.run = _bs_x + 1")
+            with w.block("else:"):
+                w.line(f"_bs_L{x}.settle(_bs_p{x}, _bs_clock(), {OK})")
+    if c.late_for(x):
+        w.leave()
+
+
+def fail(c: Composer, x: int) -> None:
+    """After an error."""
+    w = c.writer
+    if not is_plain(c.layers[x]):
+        w.line(
+            f"_bs_e = _bs_settle_error(_bs_L{x}, _bs_p{x}, _bs_clock(), _bs_b{x}, _bs_e, "
+            "None if not _bs_isinstance(_bs_e, _bs_Exception) else _bs_classify(_bs_e))"
+        )
+        return
+    w.line(f"_bs_v = _bs_V{x}(_bs_type(_bs_e))")
+    with w.block("if _bs_v is None:"):
+        w.line(f"_bs_v = _bs_ask_V{x}(_bs_e)")
+    with w.block(f"if _bs_v or _bs_p{x}.run < 0:"):
+        w.line(f"_bs_L{x}.settle(_bs_p{x}, _bs_clock(), _bs_v)")
+
+
+def leave(c: Composer, x: int) -> None:
+    with c.writer.block(f"if _bs_p{x}.run < 0:"):
+        c.writer.line(f"_bs_L{x}.settle(_bs_p{x}, _bs_clock(), 0)")
+
+
+def hoisted_refusal(c: Composer, x: int, retries: list[int]) -> None:
+    w = c.writer
+    with w.block(
+        f"if _bs_L{x}.closed is None and _bs_L{x}.until > (_bs_b := _bs_clock()) and _bs_L{x}.mode == {AUTO!r}:"
+    ):
+        for y in retries:
+            retry.deposit(c, y)
+        _refuse(c, x)
+
+
+def _refuse(c: Composer, x: int) -> None:
+    """What `Breaker.admit` does while it is open, written out."""
+    w = c.writer
+    with w.block(f"if _bs_L{x}.emit is not None:"):
+        w.line(f"_bs_L{x}.tell(_bs_b, 'refused')")
+    w.line(f"raise _bs_CircuitOpen({c.where(x)!r}, 'CIRCUIT_OPEN', _bs_L{x}.until - _bs_b)")

@@ -1,0 +1,114 @@
+"""Retry in a frame: one loop, fused with the gates right inside it."""
+
+from __future__ import annotations
+
+from backstay_core.failure import NEVER
+from backstay_core.strategies.retry import CONSTANT, EXPONENTIAL, LINEAR, Retrier, Tokens
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from backstay.frames.composer import Composer
+
+UNRANDOM = (CONSTANT, LINEAR, EXPONENTIAL)
+
+
+def deposit(c: Composer, x: int) -> None:
+    """Into the budget of the Retry at `x` (RT9); written out, because every call pays it."""
+    tokens: Tokens | None = c.layers[x].budget
+    if tokens is None:
+        return
+    full, more = tokens.options.burst_ppm, tokens.options.ratio_ppm
+    w = c.writer
+    if not more:
+        return
+    w.line(f"_bs_x = _bs_B{x}.tokens")
+    with w.block(f"if _bs_x < {full}:"):
+        w.line(f"_bs_B{x}.tokens = _bs_x + {more} if _bs_x < {full - more} else {full}")
+
+
+def retried(c: Composer, x: int, end: int) -> None:
+    """A Retry, fused with the gates `x` + 1 … `end` − 1."""
+    w = c.writer
+    options = c.layers[x].options
+    timed = options.total_ns is not None
+    deposit(c, x)
+    w.line(f"_bs_n{x} = 1")
+    if not _at_once(c.layers[x]):
+        w.line(f"_bs_c{x} = None")
+    if timed:
+        w.line(f"_bs_b{x} = _bs_clock()")
+    with w.block("while True:"):
+        c.enter(x + 1, end)
+        with w.block("try:"):
+            c.inside(end)
+        with w.block("except _bs_BaseException as _bs_e:"):
+            c.leave_failed(x + 1, end)
+            w.line(f"_bs_w = _bs_W{x}(_bs_type(_bs_e))")
+            with w.block("if _bs_w is None:"):
+                w.line(f"_bs_w = _bs_ask_W{x}(_bs_e)")
+            with w.block(f"if _bs_w < 0 or _bs_n{x} >= {options.attempts}:"):
+                _give_up(c, x)
+            _pause(c, x, "_bs_w", error=True)
+        with w.block("else:"):
+            c.leave(x + 1, end)
+            if options.results_match is None:
+                w.line("break")
+            else:
+                with w.block(
+                    f"if not _bs_asks(_bs_L{x}.options.results_match, _bs_r) or _bs_n{x} >= {options.attempts}:"
+                ):
+                    w.line("break")
+                _pause(c, x, "0", error=False)
+        with w.block("if _bs_P.emit is not None:"):
+            w.line("_bs_P.tell(_bs_clock(), 'retry', _bs_w)")
+        with w.block("if _bs_w:"):
+            w.line("await _bs_sleep_in_loop(_bs_P.ports, _bs_w)" if c.asynchronous else "_bs_P.ports.pause(_bs_w)")
+
+
+def _at_once(retrier: Retrier) -> bool:
+    """Without pauses of its own and without a total, the decision is short enough to be written out."""
+    return not retrier.options.base_ns and retrier.options.total_ns is None
+
+
+def _give_up(c: Composer, x: int) -> None:
+    w = c.writer
+    with w.block(f"if _bs_n{x} > 1:"):
+        w.line(f"_bs_note(_bs_e, {c.policy.name!r}, _bs_n{x})")
+    w.line("raise")
+
+
+def _pause(c: Composer, x: int, pushback: str, error: bool) -> None:
+    """Leaves the pause in ``_bs_w`` and counts the attempt; or gives up (RT6 to RT10)."""
+    w = c.writer
+    retrier = c.layers[x]
+    options = retrier.options
+
+    def give_up() -> None:
+        if error:
+            _give_up(c, x)
+        else:
+            w.line("break")
+
+    if _at_once(retrier):
+        if not error:
+            w.line("_bs_w = 0")
+        else:
+            with w.block(f"if _bs_w > {options.pushback_cap_ns}:"):
+                give_up()
+        deadline = c.deadline_at(x)
+        with w.block(f"if {deadline} != {NEVER} and _bs_clock() + _bs_w >= {deadline}:"):
+            give_up()
+        if retrier.budget is not None:
+            with w.block(f"if not _bs_B{x}.take(_bs_clock()):"):
+                w.line(f"_bs_L{x}.tell(_bs_clock(), 'budget_exhausted')")
+                give_up()
+        w.line(f"_bs_n{x} += 1")
+        return
+    with w.block(f"if _bs_c{x} is None:"):
+        began = f"_bs_b{x}" if options.total_ns is not None else "0"
+        stream = "None" if options.backoff in UNRANDOM else f"_bs_P.stream(_bs_i, {x})"
+        w.line(f"_bs_c{x} = _bs_Attempts({began}, {stream})")
+    w.line(f"_bs_w = _bs_pause_after(_bs_L{x}, _bs_c{x}, _bs_n{x}, {pushback}, _bs_clock(), {c.deadline_at(x)})")
+    with w.block("if _bs_w is None:"):
+        give_up()
+    w.line(f"_bs_n{x} = _bs_c{x}.made")

@@ -1,0 +1,104 @@
+"""What the strategies of a policy make of an exception, decided once for each class.
+
+Most classes decide by themselves (`Classifier.decided`); for those a frame finds the answer in a dict. Where the
+exception has to be looked at (an errno, an HTTP status, a user's predicate), it asks each time.
+"""
+
+from __future__ import annotations
+
+from backstay.classification import ClassMatcher
+from backstay.classifier import CLASSIFIER, classify, remember
+from backstay.errors import Rejected, TimedOut
+from backstay_core.failure import NEUTRAL, Failure
+from backstay_core.options import KindMatcher
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from backstay_core.strategies.breaker import Breaker
+    from backstay_core.strategies.fallback import Substitute
+    from backstay_core.strategies.retry import Retrier
+
+MOST_CLASSES = 1000  # remembered by one strategy; a program that makes classes all the time must not fill memory
+NO = -1
+
+
+class PolicyBug(BaseException):
+    """Carries an error of a user's own predicate out of a frame, past everything that judges exceptions (EX5)."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class Answers:
+    """One strategy's answers by class (`known`), and how to find one (`ask`). Answers are integers."""
+
+    __slots__ = ("__weakref__", "_apart", "_decide", "_remember", "known")
+
+    def __init__(
+        self, decide: Callable[[Failure], int], matcher: Any, apart: type[BaseException] | None = None
+    ) -> None:
+        """`apart`: exceptions whose class alone decides nothing here."""
+        self.known: dict[type[BaseException], int] = {}
+        self._apart = apart
+        self._decide = decide
+        remember(self)
+        self._remember = matcher is None or isinstance(matcher, (ClassMatcher, KindMatcher))
+
+    def forget(self) -> None:
+        self.known.clear()
+
+    def _by_class(self, cls: type[BaseException]) -> bool:
+        """Does the class alone give the answer?"""
+        if self._apart is not None and issubclass(cls, self._apart):
+            return False
+        return issubclass(cls, (Rejected, TimedOut)) or CLASSIFIER.decided(cls)
+
+    def ask(self, error: BaseException) -> int:
+        """The answer for `error`. A predicate that raises comes out as a `PolicyBug`."""
+        cls = type(error)
+        failure = classify(error)
+        try:
+            answer = self._decide(failure)
+        except Exception as bug:
+            raise PolicyBug(bug) from bug
+        if self._remember and self._by_class(cls):
+            if len(self.known) >= MOST_CLASSES:
+                self.known.clear()
+            self.known[cls] = answer
+        return answer
+
+
+def verdicts(breaker: Breaker) -> Answers:
+    """FAILED, OK or NEUTRAL for a breaker; whatever is no `Exception` is neutral."""
+
+    def decide(failure: Failure) -> int:
+        return breaker.judge(failure, 0) if isinstance(failure.cause, Exception) else NEUTRAL
+
+    return Answers(decide, breaker.options.on_matches)
+
+
+def wishes(retrier: Retrier, own: frozenset[str]) -> Answers:
+    """For a Retry: the pause that the server asks for in ns (0: none asked), or NO. `own`: where the policy refuses."""
+
+    def decide(failure: Failure) -> int:
+        error = failure.cause
+        if not isinstance(error, Exception) or (isinstance(error, Rejected) and error.where in own):
+            return NO
+        if not retrier.wants(failure):
+            return NO
+        return failure.retry_after or 0
+
+    return Answers(decide, retrier.options.on_matches, apart=Rejected)
+
+
+def replaceable(substitute: Substitute) -> Answers:
+    """1 if a Fallback answers this failure, else 0."""
+
+    def decide(failure: Failure) -> int:
+        return int(substitute.applies(failure))
+
+    return Answers(decide, substitute.options.on_matches)

@@ -1,0 +1,124 @@
+"""What generated code calls when it leaves the healthy path: waiting, refusing, substituting, settling with care."""
+
+from __future__ import annotations
+
+from backstay.deadline import current_deadline
+from backstay.drivers.operation import refuse_coroutine
+from backstay.drivers.sync import in_event_loop
+from backstay.errors import REFUSALS, DeadlineExceeded, Rejected, TimedOut
+from backstay.frames.judging import PolicyBug
+from backstay_core.failure import NEUTRAL, ConfigurationError, Failure
+from backstay_core.strategies.contract import GRANTED, REFUSED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from backstay.drivers.ports import Ports
+    from backstay.policy import Policy
+    from backstay_core.strategies.breaker import Breaker
+    from backstay_core.strategies.bulkhead import Places
+    from backstay_core.strategies.contract import Permit
+    from backstay_core.strategies.retry import Attempts, Retrier
+
+    #  the Timeouts around a gate, outermost first: (state, its deadline, the deadline outside it), in ns
+    Bounds = tuple[tuple[Any, int, int], ...]
+
+
+class Expired(BaseException):
+    """A Timeout of this policy ran out while its call waited in a thread; `layer` is that Timeout's state."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.layer = layer
+
+
+def mistake(value: Any, where: str) -> None:
+    """A coroutine where a result belongs ends the call, and no strategy is asked about it."""
+    try:
+        refuse_coroutine(value, where)
+    except ConfigurationError as error:
+        raise PolicyBug(error) from None
+
+
+def refusal(answer: Any, where: str) -> Rejected:
+    """The exception of a gate's refusal."""
+    return REFUSALS.get(answer.reason, Rejected)(where, answer.reason, answer.retry_after)
+
+
+def no_time(policy: Policy) -> DeadlineExceeded:
+    return DeadlineExceeded(f"{policy.name}: the deadline has passed", "NO_TIME", None)
+
+
+def timed_out(where: str, seconds: float) -> TimedOut:
+    return TimedOut(where, seconds)
+
+
+def wait_in_thread(places: Places, where: str, ports: Ports, bounds: Bounds) -> Permit:
+    """Wait for a place. Raises `BulkheadFull`, or `Expired` for the outermost Timeout that runs out meanwhile."""
+    clock = ports.clock
+    bell = None if in_event_loop() else ports.doorbell()
+    answer = places.admit(clock(), None if bell is None else bell.ring)
+    try:
+        while answer.decision != GRANTED:
+            if answer.decision == REFUSED or bell is None:
+                raise refusal(answer, where)
+            answer.until = min(answer.until, current_deadline())  # BH4
+            bell.wait(answer.until - clock())
+            now = clock()
+            for layer, deadline, outer in bounds:
+                if deadline <= now and deadline < outer:
+                    raise Expired(layer)
+            answer = places.poll(answer, now)
+    except BaseException:
+        if answer.decision != REFUSED:
+            places.abandon(answer, clock())
+        raise
+    return answer
+
+
+def settle_value(breaker: Breaker, permit: Permit, now: int, began: int, value: Any, late: bool) -> PolicyBug | None:
+    """Settle a call that returned; gives back the bug of a predicate, having settled neutrally (EX5)."""
+    verdict, bug = NEUTRAL, None
+    try:
+        verdict = breaker.judge_value(value, now - began, late)
+    except Exception as error:
+        bug = PolicyBug(error)
+    breaker.settle(permit, now, verdict)
+    return bug
+
+
+def settle_error(
+    breaker: Breaker, permit: Permit, now: int, began: int, error: BaseException, failure: Failure
+) -> BaseException:
+    """Settle a call that failed; gives back its error, or the bug of a predicate, having settled neutrally (EX5)."""
+    verdict = NEUTRAL
+    if isinstance(error, Exception):
+        try:
+            verdict = breaker.judge(failure, now - began)
+        except Exception as bug:
+            error = PolicyBug(bug)
+    breaker.settle(permit, now, verdict)
+    return error
+
+
+def asks(predicate: Any, value: Any) -> bool:
+    """A user's predicate of a result; its error comes out as a `PolicyBug`."""
+    try:
+        return bool(predicate(value))
+    except Exception as error:
+        raise PolicyBug(error) from error
+
+
+def pause_after(retrier: Retrier, call: Attempts, made: int, pushback: int, now: int, deadline: int) -> int | None:
+    """The pause before the next attempt, or None to give up."""
+    call.made = made
+    return retrier.again(call, pushback, now, deadline)
+
+
+def result_failure(policy: Policy) -> Failure:
+    return Failure("result", f"{policy.name}: an unacceptable result", domain="backstay")
+
+
+def note(error: BaseException, policy: str, attempts: int) -> None:
+    """Leave a note on the caller's own error: what was tried."""
