@@ -112,10 +112,12 @@ class TestWhatComesOut:
         finally:
             gc.enable()
 
-    @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
+    @pytest.mark.parametrize(
+        ("world", "kind"),
+        [("sync", KeyboardInterrupt), ("sync", SystemExit), ("sync", GeneratorExit), ("asyncio", GeneratorExit)],
+        indirect=["world"],  # the others stop the event loop; see test_interrupts
+    )
     def test_what_is_no_exception_passes_through_unjudged(self, world: World, kind: type[BaseException]):
-        if world.asynchronous and kind is not GeneratorExit:
-            pytest.skip("an event loop stops; see test_cancellation")
         policy = world.policy(
             Fallback("hidden"), Retry(attempts=3, base=0), CircuitBreaker.consecutive(1), Bulkhead(1), Timeout(5)
         )
@@ -245,11 +247,12 @@ class TestPredicates:
             "Fallback-results",
         ],
     )
-    @pytest.mark.parametrize("error", [Other("broken"), KeyboardInterrupt()], ids=repr)
+    @pytest.mark.parametrize(
+        ("world", "error"),
+        [("sync", Other("broken")), ("asyncio", Other("broken")), ("sync", KeyboardInterrupt())],
+        indirect=["world"],
+    )
     def test_that_raises(self, world: World, strategy: Any, error: BaseException):
-        if world.asynchronous and not isinstance(error, Exception):
-            pytest.skip("an event loop stops; see test_cancellation")
-
         def broken(subject: Any) -> bool:
             raise error
 

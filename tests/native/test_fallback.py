@@ -110,9 +110,9 @@ def test_coroutine_in_a_sync_call_is_refused(sync_world: SyncWorld):
 
 
 def test_it_answers_refusals_and_timeouts_of_its_own_policy(world: World):
-    policy = world.policy(Fallback(lambda failure: failure.reason), CircuitBreaker.consecutive(1))
-    assert world.call(policy, Script(DOWN)) == "ConnectionRefusedError"
-    assert world.call(policy, Script((0, "fine"))) == "CIRCUIT_OPEN"
+    policy = world.policy(Fallback(lambda failure: failure.kind), CircuitBreaker.consecutive(1))
+    assert world.call(policy, Script(DOWN)) == "connect"
+    assert world.call(policy, Script((0, "fine"))) == "rejected"
     if world.asynchronous:
         policy = world.policy(Fallback(lambda failure: failure.reason), Timeout(1))
         assert world.call(policy, Script((9, "late"))) == "TIMED_OUT"

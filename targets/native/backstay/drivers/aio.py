@@ -145,7 +145,10 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
                     event = (OK, action[1], outcome)
                     now = clock()
                 finally:
-                    AMBIENT.reset(published)
+                    try:
+                        AMBIENT.reset(published)
+                    except ValueError:  # closed from another context, where nothing was published
+                        pass
             elif what == WAIT:
                 until = action[1]
                 if execution.mode == QUEUED:

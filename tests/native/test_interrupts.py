@@ -1,0 +1,127 @@
+"""KeyboardInterrupt and its like: they come out as they are, and every place that was taken is given back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from backstay import Bulkhead, CircuitBreaker, Fallback, Policy, Retry, Timeout
+from backstay.deadline import remaining
+from tests.support.virtual import ManualPorts, VirtualLoop
+
+INTERRUPTS = [KeyboardInterrupt, SystemExit, GeneratorExit]
+
+
+@pytest.fixture
+def loop() -> Iterator[VirtualLoop]:
+    loop = VirtualLoop()
+    yield loop
+    loop.close()
+
+
+def policy_of(ports: Any, **last: Any) -> Policy:
+    """Gates at every depth, and whatever might answer, repeat or count an interrupt."""
+    policy = Policy(
+        "p",
+        Bulkhead(2, queue=1),
+        Fallback("hidden", **last),
+        Timeout(60),
+        CircuitBreaker.consecutive(1),
+        Retry(attempts=3, base=1, backoff="constant", idempotent=True),
+        Bulkhead(3, queue=1),
+        Timeout(5),
+    )
+    policy.ports = ports
+    return policy
+
+
+def idle(policy: Policy) -> bool:
+    layers: Any = policy.layers
+    return (layers[0].free, layers[5].free, layers[3].state) == (2, 3, "closed") and remaining() is None
+
+
+def raising(error: type[BaseException]) -> Callable[..., Any]:
+    def function(*args: object) -> None:
+        raise error
+
+    return function
+
+
+class TestSync:
+    @pytest.mark.parametrize("error", INTERRUPTS)
+    def test_inside_the_function(self, error: type[BaseException]):
+        policy = policy_of(ManualPorts())
+        with pytest.raises(error):
+            policy.call(raising(error))
+        assert idle(policy)
+
+    @pytest.mark.parametrize("error", INTERRUPTS)
+    def test_inside_the_substitute(self, error: type[BaseException]):
+        policy = Policy("p", Bulkhead(1), Fallback(raising(error)), Bulkhead(1))
+        with pytest.raises(error):
+            policy.call(raising(KeyError))
+        assert [layer.free for layer in (policy.layers[0], policy.layers[2])] == [1, 1]  # type: ignore[attr-defined]
+
+    @pytest.mark.parametrize("error", INTERRUPTS)
+    def test_during_a_pause(self, error: type[BaseException]):
+        ports = ManualPorts()
+        ports.pause = raising(error)
+        policy = policy_of(ports)
+        with pytest.raises(error):
+            policy.call(raising(ConnectionRefusedError))
+        assert idle(policy)
+
+    @pytest.mark.parametrize("error", INTERRUPTS)
+    @pytest.mark.parametrize("position", [0, 5])
+    def test_while_it_waits_in_a_queue(self, error: type[BaseException], position: int):
+        class Broken:
+            ring = staticmethod(print)
+            wait = staticmethod(raising(error))
+
+        ports = ManualPorts()
+        ports.doorbell = Broken  # type: ignore[assignment]
+        policy = policy_of(ports)
+        queue: Any = policy.layers[position]
+        while queue.free:
+            queue.admit(0)
+        with pytest.raises(error):
+            policy.call(print)
+        assert (queue.free, queue.waiting) == (0, 0)
+        for _ in range(queue.options.limit):
+            queue.settle(queue.epoch, 0, 0)
+        assert idle(policy)
+
+    @pytest.mark.parametrize("error", INTERRUPTS)
+    @pytest.mark.parametrize("position", [1, 3, 4])
+    def test_inside_a_listener(self, error: type[BaseException], position: int):
+        """It is an interrupt, not an error of the listener: it comes out, and nothing is taken or given back twice."""
+        policy = policy_of(ManualPorts())
+        breaker: Any = policy.layers[3]
+        if position == 3:  # then it is a refusal that the listener hears of
+            assert policy.call(raising(ConnectionRefusedError)) == "hidden"
+            assert breaker.state == "open"
+        policy.emit = policy.layers[position].emit = raising(error)
+        with pytest.raises(error):
+            policy.call(raising(ConnectionRefusedError))
+        breaker.emit = None
+        breaker.auto(0)
+        assert idle(policy)
+
+
+class TestAsyncio:
+    @pytest.mark.parametrize("error", INTERRUPTS)
+    def test_inside_the_function(self, loop: VirtualLoop, error: type[BaseException]):
+        """Most of them stop the loop. The call is settled all the same."""
+        policy = policy_of(loop.ports)
+
+        async def interrupted() -> None:
+            await asyncio.sleep(1)
+            raise error
+
+        task = loop.create_task(policy.acall(interrupted))
+        with pytest.raises(error):
+            loop.run_until_complete(task)
+        assert idle(policy)
