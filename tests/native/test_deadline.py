@@ -116,7 +116,7 @@ def test_a_call_that_begins_when_it_has_passed_is_refused(sync_world: SyncWorld)
     """… before anything else is asked (TO6). Only a function that cannot be interrupted gets that far."""
     world = sync_world
     script = Script((0, "fine"))
-    inner = world.policy(Fallback("hidden"), Bulkhead(1), name="inner")
+    inner = world.policy(Timeout(9), Fallback("hidden"), Bulkhead(1), name="inner")
     seen: list[BaseException] = []
 
     def late() -> None:

@@ -186,6 +186,11 @@ class Composer:
                 return f"_bs_d{y}"
         return "_bs_o" if self.bounded else "_bs_current_deadline()"
 
+    def publishes_for_another(self, x: int) -> bool:
+        """Does the Timeout around that at `x` leave it to publish the deadline, whichever of the two is tighter?"""
+        around = [y for y in range(x) if isinstance(self.layers[y], Deadline)]
+        return bool(around) and not self.publishes(around[-1])
+
     def publishes(self, x: int) -> bool:
         """Can the user's code run inside the Timeout at `x` and outside the next one in? Else that one publishes for
         both (a set and reset of the context variable cost 165 ns)."""

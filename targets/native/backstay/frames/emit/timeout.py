@@ -63,6 +63,8 @@ def _in_loop(c: Composer, x: int) -> None:
     w = c.writer
     layer: Deadline = c.layers[x]
     publishes = c.publishes(x)
+    always = publishes and c.publishes_for_another(x)
+    tighter = publishes and not always
     if c.is_first_timeout(x):
         find_home(c)
     w.line(f"_bs_u{x} = _bs_t.cancelling()", f"_bs_d{x} = _bs_clock() + {layer.delay_ns}")
@@ -76,11 +78,15 @@ def _in_loop(c: Composer, x: int) -> None:
         w.line(f"_bs_q{x}.entries[_bs_k{x}] = (_bs_d{x}, _bs_t)")
     with w.block("else:"):
         w.line(f"_bs_k{x} = 0", f"_bs_d{x} = {c.deadline_at(x)}")
+        if always:
+            w.line(f"_bs_s{x} = _bs_set(_bs_d{x})")
     with w.block("try:"):
         c.inside(x + 1)
     with w.block("except _bs_BaseException as _bs_e:"):
+        if always:
+            w.line(f"_bs_reset(_bs_s{x})")
         with w.block(f"if _bs_k{x}:"):
-            if publishes:
+            if tighter:
                 w.line(f"_bs_reset(_bs_s{x})")
             with w.block(
                 f"if _bs_q{x}.entries.pop(_bs_k{x}, None) is None and _bs_t.uncancel() <= _bs_u{x}"
@@ -88,8 +94,10 @@ def _in_loop(c: Composer, x: int) -> None:
             ):
                 w.line(f"raise _bs_TimedOut({c.where(x)!r}, {layer.options.seconds!r}) from _bs_e")
         w.line("raise")
+    if always:
+        w.line(f"_bs_reset(_bs_s{x})")
     with w.block(f"if _bs_k{x}:"):
-        if publishes:
+        if tighter:
             w.line(f"_bs_reset(_bs_s{x})")
         with w.block(f"if _bs_q{x}.entries.pop(_bs_k{x}, None) is None:"):
             w.line("_bs_t.uncancel()")
