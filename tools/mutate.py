@@ -182,7 +182,12 @@ def judge(
     os.chdir(ROOT)
     sys.path[1:1] = [str(ROOT / "core"), str(ROOT / "targets" / "native")]
     os.environ["BACKSTAY_CASES"] = str(options.cases)
-    tests = [] if options.rules else [path for path in options.tests or TESTS if Path(path.partition(":")[0]).exists()]
+    tests = options.tests or [path for path in TESTS if Path(path).exists()]
+    missing = [path for path in tests if not Path(path.partition("::")[0]).exists()]
+    if missing:
+        raise SystemExit(f"there is no {', '.join(missing)}")
+    if options.rules:
+        tests = []
     if tests:
         importlib.import_module("hypothesis.strategies")  # once, not in each child
         importlib.import_module("pytest")

@@ -172,9 +172,10 @@ def test_tests_notice_what_vectors_leave_and_the_report_says_so(vectors: Path, t
     assert result.returncode == 1
 
 
-def test_an_endless_loop_counts_as_noticed(vectors: Path):
+def test_an_endless_loop_counts_as_noticed(vectors: Path, tmp_path: Path):
+    (tmp_path / "test_nothing.py").write_text("")
     chosen = ("--only", "execution", "--function", "Execution._up", "--operator", "delete")
-    result = mutate("--vectors", vectors, "--tests", "none", *chosen, "--json", "--least", 0)
+    result = mutate("--vectors", vectors, "--tests", tmp_path, *chosen, "--json", "--least", 0)
     outcomes = {row["change"]: row["outcome"] for row in json.loads(result.stdout)["mutants"]}
     assert outcomes["i -= 1 → pass"] == "timeout"
 
