@@ -14,7 +14,7 @@ owner goes on changing.
 from __future__ import annotations
 
 from _thread import get_ident
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from time import monotonic_ns
 
 from backstay_core.clock import SECOND
@@ -43,6 +43,14 @@ def new_cell() -> Cell:
     cell = [now, get_ident(), now]
     AMBIENT.set(cell)
     return cell
+
+
+def unpublish(published: Token[int | Cell | None]) -> None:
+    """Take a deadline back. A coroutine that is closed from another context finds nothing of its own there."""
+    try:
+        AMBIENT.reset(published)
+    except ValueError:
+        pass
 
 
 def remaining() -> float | None:

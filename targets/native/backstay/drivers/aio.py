@@ -6,7 +6,7 @@ import asyncio
 from _thread import get_ident
 
 from backstay.classification import classify
-from backstay.deadline import AMBIENT, current_deadline
+from backstay.deadline import AMBIENT, current_deadline, unpublish
 from backstay.drivers.operation import substitute_for
 from backstay.errors import error_of
 from backstay_core.clock import SECOND
@@ -145,10 +145,7 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
                     event = (OK, action[1], outcome)
                     now = clock()
                 finally:
-                    try:
-                        AMBIENT.reset(published)
-                    except ValueError:  # closed from another context, where nothing was published
-                        pass
+                    unpublish(published)
             elif what == WAIT:
                 until = action[1]
                 if execution.mode == QUEUED:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from _thread import get_ident
 
 from backstay.classifier import classify
-from backstay.deadline import AMBIENT, current_deadline, new_cell
+from backstay.deadline import AMBIENT, current_deadline, new_cell, unpublish
 from backstay.errors import CircuitOpen, TimedOut
 from backstay.frames import judging, runtime
 from backstay.frames.composer import Composer
@@ -32,7 +32,7 @@ FunctionType = type(code_of)
 COMMON = {
     "type": type, "list": list, "int": int, "hasattr": hasattr, "isinstance": isinstance,
     "Exception": Exception, "BaseException": BaseException,
-    "ambient": AMBIENT.get, "set": AMBIENT.set, "reset": AMBIENT.reset, "current_deadline": current_deadline,
+    "ambient": AMBIENT.get, "set": AMBIENT.set, "reset": AMBIENT.reset, "unpublish": unpublish, "current_deadline": current_deadline,
     "new_cell": new_cell, "ident": get_ident, "classify": classify, "Attempts": Attempts,
     "CircuitOpen": CircuitOpen, "TimedOut": TimedOut, "Expired": runtime.Expired, "PolicyBug": judging.PolicyBug,
     "refusal": runtime.refusal, "no_time": runtime.no_time, "wait_in_thread": runtime.wait_in_thread,

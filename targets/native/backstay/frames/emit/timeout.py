@@ -84,10 +84,10 @@ def _in_loop(c: Composer, x: int) -> None:
         c.inside(x + 1)
     with w.block("except _bs_BaseException as _bs_e:"):
         if always:
-            w.line(f"_bs_reset(_bs_s{x})")
+            w.line(f"_bs_unpublish(_bs_s{x})")
         with w.block(f"if _bs_k{x}:"):
             if tighter:
-                w.line(f"_bs_reset(_bs_s{x})")
+                w.line(f"_bs_unpublish(_bs_s{x})")
             with w.block(
                 f"if _bs_q{x}.entries.pop(_bs_k{x}, None) is None and _bs_t.uncancel() <= _bs_u{x}"
                 " and _bs_isinstance(_bs_e, _bs_CancelledError):"
