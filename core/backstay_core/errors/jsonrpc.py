@@ -7,6 +7,7 @@ Protocol; pass `codes` to put others before them.
 
 from backstay_core.clock import SECOND
 from backstay_core.errors.http import LONGEST_PAUSE, from_http_status, retry_after
+from backstay_core.errors.members import own_failure
 from backstay_core.failure import KINDS, ConfigurationError, Failure
 
 TYPE_CHECKING = False
@@ -60,8 +61,14 @@ def from_jsonrpc(error: "Mapping[str, Any]", codes: "Mapping[int, tuple[str, str
     text = message if isinstance(message, str) and message else "JSON-RPC error"
     if isinstance(code, bool) or not isinstance(code, int):
         return Failure("data", text[:2000], reason="MALFORMED_ERROR", domain="jsonrpc")
+    data = error.get("data")
+    pause = backoff(data)
+    own = own_failure(data, text[:2000]) if isinstance(data, dict) else None
+    if own is not None:  # the other side knows Backstay's kinds
+        if own.retry_after is None:
+            own.retry_after = pause
+        return own
     kind, reason, fields = _meaning(int(code), codes)
-    pause = backoff(error.get("data"))
     return Failure(kind, text[:2000], reason=reason, domain="jsonrpc", retry_after=pause, **fields)
 
 

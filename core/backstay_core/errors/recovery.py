@@ -103,7 +103,7 @@ class Recovery:
         """What to do about `failure` when `attempts_left` further attempts are allowed."""
         pause = max(0, failure.retry_after or 0)
         for rule in self.rules:
-            if _matches(rule, failure):
+            if matches(rule, failure):
                 action = rule["action"]
                 if action == RETRY and attempts_left < 1:
                     return Advice(PROPAGATE, "no attempts are left")
@@ -134,7 +134,8 @@ def _against_retry(failure: Failure, idempotent: bool, attempts_left: int) -> "s
     return None
 
 
-def _matches(rule: "Mapping[str, Any]", failure: Failure) -> bool:
+def matches(rule: "Mapping[str, Any]", failure: Failure) -> bool:
+    """Does `failure` have all that the rule names, and at least its severity?"""
     for name in MATCHES:
         wanted = rule.get(name)
         if wanted is None:

@@ -69,7 +69,7 @@ class Redactor:
     def scrub(self, text: str) -> str:
         """`text`, cut, without what stands after a covered key, after *Bearer*, and before the @ of a URL."""
         if len(text) > self.text:
-            text = text[: self.text] + CUT
+            text = text[: max(1, self.text - len(CUT))] + CUT
         mask = self.mask.replace("\\", r"\\")
         text = _USER_INFO.sub(rf"\g<1>{mask}@", text)
         text = _WHOLE_LINE.sub(rf"\g<1>\g<2>{mask}", text)
