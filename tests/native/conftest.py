@@ -2,24 +2,31 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.worlds import WORLDS, LoopWorld, SyncWorld, World
+from backstay import Policy
+from tests.support.worlds import FLAVOURS, WORLDS, LoopWorld, SyncWorld, World
 
 
 @pytest.fixture(params=sorted(WORLDS))
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    """Each of the worlds."""
+    """Each of the worlds, or those that the test asks for: "sync" or "asyncio"."""
     world = WORLDS[request.param]()
     yield world
     world.close()
 
 
-@pytest.fixture
-def sync_world() -> SyncWorld:
-    return SyncWorld()
+@pytest.fixture(params=sorted(FLAVOURS))
+def policies(request: pytest.FixtureRequest) -> type[Policy]:
+    """The class of policies, where the test itself takes care of threads and loops."""
+    return FLAVOURS[request.param]
 
 
-@pytest.fixture
-def loop_world() -> Iterator[LoopWorld]:
-    world = LoopWorld()
+@pytest.fixture(params=sorted(FLAVOURS))
+def sync_world(request: pytest.FixtureRequest) -> SyncWorld:
+    return SyncWorld(FLAVOURS[request.param])
+
+
+@pytest.fixture(params=sorted(FLAVOURS))
+def loop_world(request: pytest.FixtureRequest) -> Iterator[LoopWorld]:
+    world = LoopWorld(FLAVOURS[request.param])
     yield world
     world.close()

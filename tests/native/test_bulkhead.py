@@ -61,8 +61,8 @@ class Thread(threading.Thread):
 
 
 class TestThreads:
-    def test_wait_in_order_and_get_the_place_that_comes_free(self):
-        policy = Policy("p", Bulkhead(1, queue=3))
+    def test_wait_in_order_and_get_the_place_that_comes_free(self, policies: type[Policy]):
+        policy = policies("p", Bulkhead(1, queue=3))
         gate = threading.Event()
         order: list[str] = []
         threads = [Thread(lambda: policy.call(gate.wait, PATIENCE))]
@@ -78,8 +78,8 @@ class TestThreads:
         assert order == ["a", "b", "c"]
         assert (places(policy).free, places(policy).waiting) == (1, 0)
 
-    def test_a_wait_ends_by_itself(self):
-        world = SyncWorld()
+    def test_a_wait_ends_by_itself(self, sync_world: SyncWorld):
+        world = sync_world
         policy = world.policy(Bulkhead(1, queue=1, wait=2.5))
         places(policy).admit(0)
         with pytest.raises(BulkheadFull) as caught:
@@ -88,17 +88,17 @@ class TestThreads:
         assert world.now == 2_500_000_000
         assert (places(policy).free, places(policy).waiting) == (0, 0)
 
-    def test_a_timeout_outside_ends_the_wait(self):
-        world = SyncWorld()
+    def test_a_timeout_outside_ends_the_wait(self, sync_world: SyncWorld):
+        world = sync_world
         policy = world.policy(Fallback("substitute", on=TimedOut), Timeout(2), Bulkhead(1, queue=1))
         places(policy, 2).admit(0)
         assert policy.call(print) == "substitute"
         assert world.now == 2_000_000_000
         assert (places(policy, 2).free, places(policy, 2).waiting) == (0, 0)
 
-    def test_the_deadline_of_the_caller_ends_the_wait(self):
+    def test_the_deadline_of_the_caller_ends_the_wait(self, sync_world: SyncWorld):
         """Nobody interrupts the thread: the queue itself has to refuse it (BH4)."""
-        world = SyncWorld()
+        world = sync_world
         inner = world.policy(Bulkhead(1, queue=1), name="inner")
         outer = world.policy(Timeout(3), name="outer")
         places(inner).admit(0)
@@ -201,8 +201,8 @@ class TestEventLoop:
         assert script.calls == 1
         assert places(policy).free == 1
 
-    def test_a_loop_that_is_closed_does_not_keep_a_place(self):
-        policy = Policy("p", Bulkhead(1, queue=3))
+    def test_a_loop_that_is_closed_does_not_keep_a_place(self, policies: type[Policy]):
+        policy = policies("p", Bulkhead(1, queue=3))
         lost, alive = VirtualLoop(), VirtualLoop()
         policy.ports = alive.ports
         places(policy).admit(0)
@@ -241,8 +241,8 @@ class TestEventLoop:
 
 class TestTogether:
     @pytest.mark.parametrize("first", ["thread", "loop"])
-    def test_a_place_goes_from_a_thread_to_a_loop_and_back(self, first: str):
-        policy = Policy("p", Bulkhead(1, queue=2))
+    def test_a_place_goes_from_a_thread_to_a_loop_and_back(self, policies: type[Policy], first: str):
+        policy = policies("p", Bulkhead(1, queue=2))
         order: list[str] = []
         gate = threading.Event()
 
@@ -268,10 +268,10 @@ class TestTogether:
         assert order == [kind.__name__ for kind in kinds]
         assert places(policy).free == 1
 
-    def test_three_loops_and_threads_never_exceed_the_limit(self):
+    def test_three_loops_and_threads_never_exceed_the_limit(self, policies: type[Policy]):
         """Everybody meets inside: exactly `limit` can, and one more would be seen."""
         limit, rounds = 3, 20
-        policy = Policy("p", Bulkhead(limit, queue=1000))
+        policy = policies("p", Bulkhead(limit, queue=1000))
         lock = threading.Lock()
         inside, most, served = 0, 0, 0
 

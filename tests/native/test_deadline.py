@@ -113,16 +113,17 @@ def test_a_retry_does_not_pause_into_it(world: World):
 
 
 def test_a_call_that_begins_when_it_has_passed_is_refused(sync_world: SyncWorld):
-    """… before anything else is asked (TO6). Only a function that cannot be interrupted gets that far."""
+    """… before anything else is asked, by a policy with a Timeout (TO6). Only what cannot be interrupted gets there."""
     world = sync_world
     script = Script((0, "fine"))
-    inner = world.policy(Timeout(9), Fallback("hidden"), Bulkhead(1), name="inner")
+    bounded = world.policy(Fallback("hidden"), Bulkhead(1), Timeout(10), name="inner")
     seen: list[BaseException] = []
 
     def late() -> None:
         world.pass_time(2)
+        assert world.call(world.policy(Bulkhead(1)), script) == "fine"
         try:
-            world.call(inner, script)
+            world.call(bounded, script)
         except Rejected as error:
             seen.append(error)
         raise seen[-1]
@@ -130,7 +131,7 @@ def test_a_call_that_begins_when_it_has_passed_is_refused(sync_world: SyncWorld)
     outer = world.policy(Retry(attempts=3, base=0, idempotent=True), Timeout(2), name="outer")
     with pytest.raises(DeadlineExceeded, match="inner"):
         world.call(outer, late)
-    assert script.calls == 0
+    assert script.calls == 1
     assert len(seen) == 1
     assert isinstance(seen[0], DeadlineExceeded)
     assert seen[0].failure.code == "DEADLINE_EXCEEDED"

@@ -22,12 +22,12 @@ def loop() -> Iterator[VirtualLoop]:
     loop.close()
 
 
-def policy_of(ports: Any, **last: Any) -> Policy:
+def policy_of(policies: type[Policy], ports: Any) -> Policy:
     """Gates at every depth, and whatever might answer, repeat or count an interrupt."""
-    policy = Policy(
+    policy = policies(
         "p",
         Bulkhead(2, queue=1),
-        Fallback("hidden", **last),
+        Fallback("hidden"),
         Timeout(60),
         CircuitBreaker.consecutive(1),
         Retry(attempts=3, base=1, backoff="constant", idempotent=True),
@@ -52,38 +52,38 @@ def raising(error: type[BaseException]) -> Callable[..., Any]:
 
 class TestSync:
     @pytest.mark.parametrize("error", INTERRUPTS)
-    def test_inside_the_function(self, error: type[BaseException]):
-        policy = policy_of(ManualPorts())
+    def test_inside_the_function(self, policies: type[Policy], error: type[BaseException]):
+        policy = policy_of(policies, ManualPorts())
         with pytest.raises(error):
             policy.call(raising(error))
         assert idle(policy)
 
     @pytest.mark.parametrize("error", INTERRUPTS)
-    def test_inside_the_substitute(self, error: type[BaseException]):
-        policy = Policy("p", Bulkhead(1), Fallback(raising(error)), Bulkhead(1))
+    def test_inside_the_substitute(self, policies: type[Policy], error: type[BaseException]):
+        policy = policies("p", Bulkhead(1), Fallback(raising(error)), Bulkhead(1))
         with pytest.raises(error):
             policy.call(raising(KeyError))
         assert [layer.free for layer in (policy.layers[0], policy.layers[2])] == [1, 1]  # type: ignore[attr-defined]
 
     @pytest.mark.parametrize("error", INTERRUPTS)
-    def test_during_a_pause(self, error: type[BaseException]):
+    def test_during_a_pause(self, policies: type[Policy], error: type[BaseException]):
         ports = ManualPorts()
         ports.pause = raising(error)
-        policy = policy_of(ports)
+        policy = policy_of(policies, ports)
         with pytest.raises(error):
             policy.call(raising(ConnectionRefusedError))
         assert idle(policy)
 
     @pytest.mark.parametrize("error", INTERRUPTS)
     @pytest.mark.parametrize("position", [0, 5])
-    def test_while_it_waits_in_a_queue(self, error: type[BaseException], position: int):
+    def test_while_it_waits_in_a_queue(self, policies: type[Policy], error: type[BaseException], position: int):
         class Broken:
             ring = staticmethod(print)
             wait = staticmethod(raising(error))
 
         ports = ManualPorts()
         ports.doorbell = Broken  # type: ignore[assignment]
-        policy = policy_of(ports)
+        policy = policy_of(policies, ports)
         queue: Any = policy.layers[position]
         while queue.free:
             queue.admit(0)
@@ -96,9 +96,9 @@ class TestSync:
 
     @pytest.mark.parametrize("error", INTERRUPTS)
     @pytest.mark.parametrize("position", [1, 3, 4])
-    def test_inside_a_listener(self, error: type[BaseException], position: int):
+    def test_inside_a_listener(self, policies: type[Policy], error: type[BaseException], position: int):
         """It is an interrupt, not an error of the listener: it comes out, and nothing is taken or given back twice."""
-        policy = policy_of(ManualPorts())
+        policy = policy_of(policies, ManualPorts())
         breaker: Any = policy.layers[3]
         if position == 3:  # then it is a refusal that the listener hears of
             assert policy.call(raising(ConnectionRefusedError)) == "hidden"
@@ -113,9 +113,9 @@ class TestSync:
 
 class TestAsyncio:
     @pytest.mark.parametrize("error", INTERRUPTS)
-    def test_inside_the_function(self, loop: VirtualLoop, error: type[BaseException]):
+    def test_inside_the_function(self, policies: type[Policy], loop: VirtualLoop, error: type[BaseException]):
         """Most of them stop the loop. The call is settled all the same."""
-        policy = policy_of(loop.ports)
+        policy = policy_of(policies, loop.ports)
 
         async def interrupted() -> None:
             await asyncio.sleep(1)

@@ -1,16 +1,19 @@
 """The same test on every driver: a world makes policies, calls under them and lets (virtual) time pass.
 
-Tests take the fixture `world` and are run once in each. What is called is an ordinary function or a `Script`; the
-asyncio world turns both into coroutine functions.
+Tests take the fixture `world` and are run once in each: sync and asyncio, each with compiled frames (what people get)
+and on the step machine. What is called is an ordinary function or a `Script`; the asyncio worlds turn both into
+coroutine functions.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from backstay import Policy
+from backstay.drivers.interpreted import InterpretedPolicy
 from backstay_core.clock import SECOND, to_ns
 from tests.support.virtual import ManualPorts, VirtualLoop
 
@@ -45,11 +48,12 @@ class SyncWorld:
 
     asynchronous = False
 
-    def __init__(self) -> None:
+    def __init__(self, policies: type[Policy] = Policy) -> None:
+        self.policies = policies
         self.ports = ManualPorts()
 
     def policy(self, *strategies: Any, name: str = "p", seed: int | None = 1, **options: Any) -> Policy:
-        policy = Policy(name, *strategies, seed=seed, **options)
+        policy = self.policies(name, *strategies, seed=seed, **options)
         policy.ports = self.ports
         return policy
 
@@ -89,12 +93,13 @@ class LoopWorld:
 
     asynchronous = True
 
-    def __init__(self) -> None:
+    def __init__(self, policies: type[Policy] = Policy) -> None:
+        self.policies = policies
         self.loop = VirtualLoop()
         self.runner = asyncio.Runner(loop_factory=lambda: self.loop)
 
     def policy(self, *strategies: Any, name: str = "p", seed: int | None = 1, **options: Any) -> Policy:
-        policy = Policy(name, *strategies, seed=seed, **options)
+        policy = self.policies(name, *strategies, seed=seed, **options)
         policy.ports = self.loop.ports
         return policy
 
@@ -135,4 +140,9 @@ class LoopWorld:
 
 
 World = SyncWorld | LoopWorld
-WORLDS: dict[str, Callable[[], World]] = {"sync": SyncWorld, "asyncio": LoopWorld}
+FLAVOURS: dict[str, type[Policy]] = {"frames": Policy, "stepwise": InterpretedPolicy}
+WORLDS: dict[str, Callable[[], World]] = {
+    f"{name}-{flavour}": partial(world, policies)
+    for name, world in (("sync", SyncWorld), ("asyncio", LoopWorld))
+    for flavour, policies in FLAVOURS.items()
+}
