@@ -1,0 +1,66 @@
+"""What compiled frames write out of the strategies' methods is as safe as the methods: nothing can come in between the
+reading of a number and its writing (see `tests.support.bytecode`)."""
+
+from __future__ import annotations
+
+import sysconfig
+from typing import Any
+
+import pytest
+
+from backstay import Budget, Bulkhead, CircuitBreaker, Fallback, Policy, Retry, Timeout
+from tests.support.bytecode import is_quiet, updates
+from tests.support.virtual import run
+
+pytestmark = pytest.mark.skipif(
+    bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="without a GIL it says nothing"
+)
+
+NUMBERS = {"free", "run", "tokens", "calls", "in_flight", "passed"}
+POLICIES = {
+    "all": lambda: [
+        Fallback("else"),
+        Timeout(60),
+        Retry(budget=Budget(), base=0),
+        CircuitBreaker(),
+        Bulkhead(5, queue=5),
+        Timeout(5),
+    ],
+    "bulkhead": lambda: [Bulkhead(5)],
+    "breaker": lambda: [CircuitBreaker()],
+    "window in time": lambda: [CircuitBreaker(window_seconds=10, slow_call=1), Retry(total=9, budget=Budget())],
+}
+
+WRITTEN_OUT = {
+    "all": {"free", "run", "tokens", "calls"},
+    "bulkhead": {"free"},
+    "breaker": {"run"},
+    "window in time": {"tokens", "calls"},
+}
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("name", sorted(POLICIES))
+def test_nothing_comes_in_between(name: str, asynchronous: bool):
+    policy = Policy("p", *POLICIES[name]())
+    guarded: Any
+    if asynchronous:
+
+        @policy
+        async def guarded() -> str:
+            return "fine"
+
+        assert run(guarded()) == "fine"
+    else:
+
+        @policy
+        def guarded() -> str:
+            return "fine"
+
+        assert guarded() == "fine"
+    seen: set[str] = set()
+    for attribute, between in updates(guarded.__code__, NUMBERS):
+        seen.add(attribute)
+        loud = [instruction for instruction in between if not is_quiet(instruction)]
+        assert not loud, f"{attribute}: {loud}\n{guarded.__source__}"
+    assert seen == WRITTEN_OUT[name]
