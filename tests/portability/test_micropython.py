@@ -48,6 +48,7 @@ def check(command: list[str], bundled: Path, vectors: list[Vector]) -> dict[str,
 
 def test_conformance_vectors(command: list[str], bundled: Path):
     vectors = conformance()
+    assert vectors, "no conformance vectors found"
     weights = check(command, bundled, vectors)
     print(f"bytes of a {HEAP} heap:", ", ".join(f"{name} {size}" for name, size in weights.items()))
 
