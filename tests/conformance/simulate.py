@@ -5,10 +5,21 @@ format of vectors and traces is described in README.md beside it.
 """
 
 from backstay_core.execution import (
-    ABORT, ATTEMPT, CANCEL, COMPLETE, ERROR, FAIL, OK, START, SUBSTITUTE, WAIT, WAKE, Execution,
-)  # fmt: skip
-from backstay_core.failure import KINDS, NEVER, Failure
-from backstay_core.policy import Policy
+    ABORT,
+    ATTEMPT,
+    CANCEL,
+    COMPLETE,
+    ERROR,
+    FAIL,
+    OK,
+    START,
+    SUBSTITUTE,
+    WAIT,
+    WAKE,
+    Execution,
+)
+from backstay_core.failure import KINDS, NEVER, Failure, SnapshotError
+from backstay_core.policy import Policy, Shared
 
 MS = 1_000_000
 DEFAULT = [0, "ok"]
@@ -37,16 +48,17 @@ class Agenda:
         self.now = 0
         self.items = []
 
-    def add(self, at, call, event):
+    def add(self, at, do, *args):
         i = len(self.items)
         while i and self.items[i - 1][0] > at:
             i -= 1
-        self.items.insert(i, (at, call, event))
+        self.items.insert(i, (at, do, args))
 
-    def next(self):
-        item = self.items.pop(0)
-        self.now = max(self.now, item[0])
-        return item
+    def run(self):
+        while self.items:
+            at, do, args = self.items.pop(0)
+            self.now = max(self.now, at)
+            do(*args)
 
 
 class Call:
@@ -58,6 +70,7 @@ class Call:
         self.attempts = written.get("attempts", [DEFAULT])
         self.substitutes = written.get("substitutes", [[0, "substitute"]])
         self.begun = {ATTEMPT: 0, SUBSTITUTE: 0}
+        self.tokens = []
         self.values = {}
         self.trace = []
         deadline = written.get("deadline")
@@ -65,77 +78,147 @@ class Call:
         self.execution = Execution(policy, wake, NEVER if deadline is None else ns(deadline))
 
     def woken(self):
-        self.agenda.add(self.agenda.now, self, (WAKE,))
+        self.agenda.add(self.agenda.now, self.step, (WAKE,))
 
-    def step(self, event):
-        now = self.agenda.now
+    def note(self, *entry):
+        self.trace.append([self.agenda.now] + list(entry))
+
+    def step(self, event, reads=None):
+        """Send an event; `reads` is what the host's clock says, if that is not the time it is."""
+        mode = self.execution.mode
+        if event[0] == WAKE and mode == "running" and not self.interruptible:
+            return  # this host is inside the operation
         if event[0] == OK:
-            self.values[event[1]] = event[2]
-        if event[0] == ABORT and self.execution.mode not in ("new", "over"):
-            self.trace.append([now, "aborted"])
+            self.values.setdefault(event[1], event[2])
+        if event[0] == ABORT and mode not in ("new", "over"):
+            self.note("aborted")
         ended = []
-        for action in self.execution.step(event, now):
-            ended.extend(self.carry_out(action, now))
+        for action in self.execution.step(event, self.agenda.now if reads is None else reads):
+            ended.extend(self.carry_out(action))
         for following in ended:
             self.step(following)
 
-    def carry_out(self, action, now):
+    def carry_out(self, action):
         """Do what an action asks; returns the outcome of an operation that takes no time."""
         what = action[0]
-        if what == ATTEMPT or what == SUBSTITUTE:
-            self.trace.append([now, what] + ([action[3]] if what == SUBSTITUTE else []))
-            script = self.attempts if what == ATTEMPT else self.substitutes
-            took, written = script[min(self.begun[what], len(script) - 1)]
-            self.begun[what] += 1
-            kind, payload = outcome(written)
-            event = (kind, action[1], payload)
-            if not took:
-                return [event]
-            self.agenda.add(now + ns(took), self, event)
-            if action[2] < NEVER and self.interruptible:
-                self.agenda.add(action[2], self, (WAKE,))
-        elif what == WAIT:
-            self.trace.append([now, "wait", None if action[1] >= NEVER else action[1]])
-            if action[1] < NEVER:
-                self.agenda.add(action[1], self, (WAKE,))
+        if what == ATTEMPT:
+            self.note(what)
+            return self.operate(action, self.attempts)
+        if what == SUBSTITUTE:
+            self.note(what, action[3])
+            return self.operate(action, self.substitutes)
+        if what == WAIT:
+            until = action[1]
+            self.note(what, None if until >= NEVER else until)
+            if until < NEVER:
+                self.agenda.add(until, self.step, (WAKE,))
         elif what == CANCEL:
-            self.trace.append([now, "cancel"])
+            self.note(what)
         elif what == COMPLETE:
-            self.trace.append([now, "complete", self.values[action[1]]])
+            self.note(what, self.values[action[1]])
         elif what == FAIL:
-            self.trace.append([now, "fail", action[2].kind, action[2].reason])
+            failure = action[2]
+            pause = failure.retry_after
+            self.note(what, failure.kind, failure.reason, *([] if pause is None else [pause]))
         return []
 
+    def operate(self, action, script):
+        what, token, deadline = action[:3]
+        took, written = script[min(self.begun[what], len(script) - 1)]
+        self.begun[what] += 1
+        self.tokens.append(token)
+        kind, payload = outcome(written)
+        event = (kind, token, payload)
+        if not took:
+            return [event]
+        self.agenda.add(self.agenda.now + ns(took), self.step, event)
+        if deadline < NEVER and self.interruptible:
+            self.agenda.add(deadline, self.step, (WAKE,))
+        return []
 
-def manual(policy, what, now):
-    """An operator's hand: a breaker's method, or a snapshot that is restored at once."""
-    if what["do"] in ("resume", "revive"):
-        policy.restore(policy.snapshot(now), now, what["do"])
-        return
-    getattr(policy.layers[what["strategy"]], what["do"])(now)
+    def stray(self, written):
+        """Send an event that the script of a well-behaved host does not contain."""
+        reads = ns(written["reads"]) if "reads" in written else None
+        if written["send"] != "outcome":
+            self.step((written["send"],), reads)
+            return
+        number = written["operation"]
+        token = self.tokens[number - 1] if number <= len(self.tokens) else -1
+        kind, payload = outcome(written["outcome"])
+        self.step((kind, token, payload), reads)
+
+
+class Raises:
+    """A predicate with a mistake in it."""
+
+    def matches(self, failure):
+        raise ValueError("a mistake")
+
+    __call__ = matches
+
+
+class World:
+    """The policies of a vector, and an operator's hand on them."""
+
+    def __init__(self, vector):
+        self.shared = {}
+        for name, row in vector.get("shared", {}).items():
+            self.shared[name] = Shared(name, Policy.strategy_from_data(row, name))
+        self.policies = [self.policy(data) for data in [vector["policy"]] + vector.get("others", [])]
+        for where in vector.get("raising", []):
+            self.mistake(where["strategy"], where["option"])
+        self.kept = None
+        self.refused = []
+
+    def policy(self, data):
+        own = Policy.strategy_from_data
+        rows = data["strategies"]
+        strategies = [self.shared[row["shared"]] if "shared" in row else own(row, data["name"]) for row in rows]
+        return Policy(data["name"], *strategies, seed=data.get("seed", 0))
+
+    def mistake(self, position, option):
+        first = self.policies[0]
+        strategies = list(first.strategies)
+        strategies[position] = strategies[position].replace(**{option: Raises()})
+        self.policies[0] = Policy(first.name, *strategies, seed=first.seed)
+
+    def manual(self, what, now):
+        """A breaker's method; or to keep a snapshot; or to restore the kept one, else one taken now."""
+        policy = self.policies[0]
+        if what["do"] == "keep":
+            self.kept = policy.snapshot(now, now)
+        elif what["do"] in ("resume", "revive"):
+            snapshot = self.kept or policy.snapshot(now, now)
+            if "damage" in what:
+                snapshot["state"]["strategies"][what["damage"]]["options"] = "damaged"
+            try:
+                policy.restore(snapshot, now, what["do"], now)
+            except SnapshotError:
+                self.refused.append(now)
+        else:
+            getattr(policy.layers[what["strategy"]], what["do"])(now)
 
 
 def run(vector):
-    """{"calls": [trace, …], "final": [state, …]} with times in ns."""
-    policy = Policy.from_data(vector["policy"])
+    """{"calls": [trace, …], "final": [state, …], "refused": [time, …]} with times in ns."""
+    world = World(vector)
     agenda = Agenda()
     calls = []
     for written in vector["calls"]:
+        policy = world.policies[written.get("policy", 0)]
         call = Call(written, policy, agenda, vector.get("interruptible", True))
         calls.append(call)
-        agenda.add(ns(written["at"]), call, (START,))
+        agenda.add(ns(written["at"]), call.step, (START,))
         if "abort" in written:
-            agenda.add(ns(written["abort"]), call, (ABORT,))
+            agenda.add(ns(written["abort"]), call.step, (ABORT,))
+        for stray in written.get("strays", []):
+            agenda.add(ns(stray["at"]), call.stray, stray)
     for what in vector.get("manual", []):
-        agenda.add(ns(what["at"]), None, what)
-    while agenda.items:
-        at, call, event = agenda.next()
-        if call is None:
-            manual(policy, event, at)
-        else:
-            call.step(event)
+        agenda.add(ns(what["at"]), world.manual, what, ns(what["at"]))
+    agenda.run()
     end = ns(vector["end"]) if "end" in vector else agenda.now
     return {
         "calls": [call.trace for call in calls],
-        "final": [part["state"] for part in policy.snapshot(end)["state"]["strategies"]],
+        "final": [part["state"] for part in world.policies[0].snapshot(end)["state"]["strategies"]],
+        "refused": world.refused,
     }

@@ -1,0 +1,249 @@
+"""A naive oracle: what the numbered rules say should happen to a vector's calls.
+
+It was written from the rules in the docstrings of `backstay_core` and shares with it nothing but the table of
+failures and the random generator. A call is a generator that walks through the policy as a person would tell it; the
+strategies keep lists of what happened. Nothing is fast, nothing is clever.
+"""
+
+from typing import Any
+
+from backstay_core.rng import stream
+from tests.conformance import oracle_strategies as strategies
+from tests.conformance.oracle_world import Outcome, Policy, World, make, ns, read_outcome
+
+FOREVER = float("inf")
+
+
+class Leave(Exception):
+    """Leave everything inside the Timeout at `position`; None: the caller has gone."""
+
+    def __init__(self, position):
+        self.position = position
+
+
+class Call:
+    def __init__(self, written, policy, world, interruptible):
+        self.policy, self.world, self.interruptible = policy, world, interruptible
+        self.attempts = written.get("attempts", [[0, "ok"]])
+        self.substitutes = written.get("substitutes", [[0, "substitute"]])
+        self.begun = {"attempt": 0, "substitute": 0}
+        self.may_wait = written.get("queue", True)
+        self.caller = ns(written["deadline"]) if "deadline" in written else FOREVER
+        self.ends = []  # (position, end) of the Timeouts it is in, outermost first
+        self.operations = []
+        self.operation = None  # the one that is running
+        self.now = 0  # the latest time it has heard of
+        self.trace = []
+        self.life: Any = None  # the generator, once it has begun
+        self.over = False
+
+    # -- what the world tells it ---------------------------------------------------------------------------------------
+
+    def start(self, reads=None):
+        self.hear(reads)
+        if self.life is None:
+            self.life = self.live()
+            self.go_on(next, self.life)
+
+    def outcome(self, operation, outcome, reads=None):
+        self.hear(reads)
+        if operation is not None and self.operation is operation and not self.over:  # EX1
+            self.operation = None
+            self.go_on(self.life.send, outcome)
+
+    def wake(self, reads=None):
+        if self.operation and not self.interruptible:
+            return
+        self.hear(reads)
+        if self.life is None or self.over:
+            return
+        position = self.run_out()
+        if position is not None:
+            self.go_on(self.life.throw, Leave(position))
+        elif self.operation is None:
+            self.go_on(self.life.send, None)
+
+    def abort(self, reads=None):
+        self.hear(reads)
+        if self.life is None:
+            self.life = self.live()  # it will never begin
+            self.over = True
+        elif not self.over:
+            self.note("aborted")
+            self.go_on(self.life.throw, Leave(None))
+
+    def stray(self, written):
+        reads = ns(written["reads"]) if "reads" in written else None
+        if written["send"] == "outcome":
+            number = written["operation"]
+            operation = self.operations[number - 1] if number <= len(self.operations) else None
+            self.outcome(operation, read_outcome(written["outcome"]), reads)
+        else:
+            getattr(self, written["send"])(reads)
+
+    def hear(self, reads):
+        self.now = max(self.now, self.world.now if reads is None else reads)  # EX4
+
+    def go_on(self, step, argument):
+        try:
+            step(argument)
+        except (StopIteration, Leave):
+            self.over = True
+        except strategies.Mistake:
+            self.over = True
+            self.note("fail", "programming", "")  # EX5
+
+    # -- its life ------------------------------------------------------------------------------------------------------
+
+    def note(self, *entry):
+        self.trace.append([self.world.now, *entry])
+
+    def live(self):
+        self.number = self.policy.begun
+        self.policy.begun += 1
+        bounded = any(part.role == "bound" for part in self.policy.parts)
+        if bounded and self.now >= self.caller:
+            result = Outcome(kind="rejected", reason="NO_TIME", own=True)  # TO6
+        else:
+            result = yield from self.enter(0)
+        if not result.failed:
+            self.note("complete", result.value)
+        elif result.retry_after is None:
+            self.note("fail", result.kind, result.reason)
+        else:
+            self.note("fail", result.kind, result.reason, result.retry_after)
+
+    def enter(self, position):
+        if position == len(self.policy.parts):
+            return (yield from self.attempt())
+        part = self.policy.parts[position]
+        return (yield from getattr(self, part.role)(part, position))
+
+    def attempt(self):
+        position = self.run_out()
+        if position is not None:
+            raise Leave(position)  # TO5
+        return (yield from self.operate("attempt"))
+
+    def operate(self, what, *more):
+        self.note(what, *more)
+        script = self.attempts if what == "attempt" else self.substitutes
+        took, written = script[min(self.begun[what], len(script) - 1)]
+        self.begun[what] += 1
+        operation, outcome = object(), read_outcome(written)
+        self.operations.append(operation)
+        if took == 0:
+            return outcome
+        self.operation = operation
+        self.world.at(self.world.now + ns(took), self.outcome, operation, outcome)
+        if self.deadline() < FOREVER and self.interruptible:
+            self.world.at(self.deadline(), self.wake)
+        try:
+            return (yield)
+        except Leave:
+            self.operation = None
+            self.note("cancel")
+            raise
+
+    def run_out(self):
+        """The position of the outermost Timeout whose time is over (TO3)."""
+        for position, end in self.ends:
+            if self.now >= end:
+                return position
+        return None
+
+    def deadline(self):
+        return min([self.caller] + [end for _, end in self.ends])
+
+    # -- the four roles ------------------------------------------------------------------------------------------------
+
+    def bound(self, part, position):
+        end = self.now + part.delay
+        fires = end < self.deadline()  # TO2, TO6
+        if fires:
+            self.ends.append((position, end))
+        try:
+            result = yield from self.enter(position + 1)
+        except Leave as leave:
+            if leave.position != position:
+                raise
+            return Outcome(kind="timeout", reason="TIMED_OUT", own=True)  # TO1
+        finally:
+            if fires:
+                self.ends.pop()
+        result.late = result.late or self.now >= end
+        return result  # TO4
+
+    def substitute(self, part, position):
+        result = yield from self.enter(position + 1)
+        if part.answers(result):
+            return (yield from self.operate("substitute", position))  # FB4, FB5
+        return result
+
+    def gate(self, part, position):
+        answer = part.admit(self.now, self.may_wait)
+        if isinstance(answer, strategies.Ticket):
+            answer = yield from self.wait(part, answer)
+        if isinstance(answer, strategies.Refusal):
+            return Outcome(kind="rejected", reason=answer.reason, retry_after=answer.retry_after, own=True)
+        began = self.now
+        try:
+            result = yield from self.enter(position + 1)
+            verdict = part.judge(result, self.now - began)
+        except (Leave, strategies.Mistake):
+            part.settle(answer, self.now, None)  # EX3, EX5
+            raise
+        part.settle(answer, self.now, verdict)  # EX2
+        return result
+
+    def wait(self, part, ticket):
+        ticket.wake = lambda: self.world.at(self.world.now, self.wake)
+        ticket.until = until = min(ticket.until, self.deadline())  # BH4
+        self.note("wait", None if until == FOREVER else until)
+        if until < FOREVER:
+            self.world.at(until, self.wake)
+        while True:
+            try:
+                yield
+            except Leave:
+                part.abandon(ticket, self.now)  # BH6
+                raise
+            answer = part.look(ticket, self.now)
+            if answer is not None:
+                return answer
+
+    def driver(self, part, position):
+        run = part.enter(self.now, stream(self.policy.seed, self.number, position))
+        while True:
+            result = yield from self.enter(position + 1)
+            pause = part.again(run, result, self.now, self.deadline())
+            if pause is None:
+                return result  # RT12
+            if pause:
+                until = self.now + pause
+                self.note("wait", until)
+                self.world.at(until, self.wake)
+                while self.now < until:
+                    yield
+
+
+def run(vector):
+    """{"calls": [trace, …], "refused": [time, …]}, times in ns."""
+    shared = {name: make(row, 0) for name, row in vector.get("shared", {}).items()}
+    policies = [Policy(written, shared) for written in [vector["policy"], *vector.get("others", [])]]
+    for where in vector.get("raising", []):
+        setattr(policies[0].parts[where["strategy"]], where["option"], strategies.RAISES)
+    world = World()
+    calls = []
+    for written in vector["calls"]:
+        call = Call(written, policies[written.get("policy", 0)], world, vector.get("interruptible", True))
+        calls.append(call)
+        world.at(ns(written["at"]), call.start)
+        if "abort" in written:
+            world.at(ns(written["abort"]), call.abort)
+        for stray in written.get("strays", []):
+            world.at(ns(stray["at"]), call.stray, stray)
+    for what in vector.get("manual", []):
+        world.at(ns(what["at"]), policies[0].manual, what, ns(what["at"]))
+    world.run()
+    return {"calls": [call.trace for call in calls], "refused": policies[0].refused}
