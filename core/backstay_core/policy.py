@@ -4,8 +4,8 @@ Rules of composition:
 
 PO1   Strategies apply in the order in which they are given, the first one outermost.
 PO2   A policy owns the state of its strategies; a `Shared` one is owned by whoever made it and may stand in many.
-PO3   Calls of a policy with a driver are numbered from 0 in the order in which they begin; number and position give
-      each random stream.
+PO3   Calls of a policy that draws random pauses are numbered from 0 in the order in which they begin; number and
+      position give each random stream.
 PO4   A snapshot of a policy holds those of its strategies; it is restored whole or not at all.
 """
 
@@ -16,7 +16,7 @@ from backstay_core.rng import Rng, stream
 from backstay_core.state import Reader, seal
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
-from backstay_core.strategies.contract import BOUND, DRIVER, inform
+from backstay_core.strategies.contract import BOUND, inform
 from backstay_core.strategies.fallback import Fallback
 from backstay_core.strategies.retry import Retry
 from backstay_core.strategies.timeout import Timeout
@@ -74,7 +74,7 @@ class Policy:
         self.strategies = strategies
         self.layers: "tuple[State, ...]" = tuple(layers)
         self.calls = 0
-        self.draws = any(layer.ROLE == DRIVER for layer in layers)
+        self.draws = any(layer.draws for layer in layers)
         self.bounded = any(layer.ROLE == BOUND for layer in layers)
         self.emit: "Callable[[int, str, Any], object] | None" = None
 

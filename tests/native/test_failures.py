@@ -86,7 +86,7 @@ class TestWhatComesOut:
         if own:
             what = world.function(lambda: (_ for _ in ()).throw(Mine()))
         else:
-            policy.layers[1].free = 0  # type: ignore[attr-defined]
+            policy.layers[1].epoch.free = 0  # type: ignore[attr-defined]
             what = world.function(lambda: None)
         seen: list[weakref.ref[BaseException]] = []
 

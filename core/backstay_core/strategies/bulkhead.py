@@ -48,29 +48,43 @@ class Bulkhead(Options):
         return Places(self)
 
 
+class Room(Permit):
+    """The epoch of a bulkhead, and so its permit: `free` places."""
+
+    __slots__ = ("free",)
+
+    def __init__(self, free: int) -> None:
+        self.free = free
+
+
 class Places(State):
     """The state of one bulkhead."""
 
-    __slots__ = ("epoch", "free", "head", "tail", "waiting")
+    __slots__ = ("epoch", "head", "tail", "waiting")
     ROLE = GATE
     options: Bulkhead
 
     def __init__(self, options: Bulkhead) -> None:
         super().__init__(options)
-        self.free = options.limit
         self.waiting = 0
-        self.epoch = Permit()
+        self.epoch = Room(options.limit)
         self.head: "Ticket | None" = None
         self.tail: "Ticket | None" = None
+
+    @property
+    def free(self) -> int:
+        """limit − inside − waiting: negative by as many as wait in vain."""
+        return self.epoch.free
 
     def admit(self, now: int, wake: "Callable[[], object] | None" = None) -> "Permit | Ticket | Refusal":
         """A permit; a ticket if there is room in the queue and the caller gave a `wake`; else a refusal."""
         # -- straight line
-        free = self.free
-        self.free = free - (free > 0)
+        epoch = self.epoch
+        free = epoch.free
+        epoch.free = free - (free > 0)
         # -- end
         if free > 0:
-            return self.epoch
+            return epoch
         ticket = self._enqueue(now, wake) if wake is not None else None
         if ticket is None:
             self.tell(now, "refused")
@@ -82,6 +96,7 @@ class Places(State):
         ticket = Ticket(wake, NEVER if wait is None else now + wait)
         room = self.options.queue
         # -- straight line
+        epoch = self.epoch
         if self.waiting >= room:
             return None
         last = self.tail
@@ -92,7 +107,7 @@ class Places(State):
             last.next = ticket
         self.tail = ticket
         self.waiting = self.waiting + 1
-        self.free = self.free - 1
+        epoch.free = epoch.free - 1
         # -- end
         self.hand_over()  # a place may have come free between the look and the queueing
         return ticket
@@ -114,13 +129,11 @@ class Places(State):
     def judge_value(self, value: "Any", took: int, late: bool) -> int:
         return NEUTRAL
 
-    def settle(self, permit: "Permit", now: int, verdict: int) -> None:
-        """The call that held `permit` is over."""
+    def settle(self, permit: "Room", now: int, verdict: int) -> None:
+        """The call that held `permit` is over. Of an earlier epoch, it gives a place back where nobody looks (BH8)."""
         # -- straight line
-        if permit is not self.epoch:
-            return  # BH8
-        free = self.free + 1
-        self.free = free
+        free = permit.free + 1
+        permit.free = free
         # -- end
         if free <= 0:
             self.hand_over()
@@ -128,8 +141,9 @@ class Places(State):
     def hand_over(self) -> None:
         while True:
             # -- straight line
+            epoch = self.epoch
             ticket = self.head
-            if ticket is None or self.free + self.waiting <= 0:
+            if ticket is None or epoch.free + self.waiting <= 0:
                 return
             self.waiting = self.waiting - 1
             following = ticket.next
@@ -139,7 +153,7 @@ class Places(State):
             else:
                 following.prev = None
                 ticket.next = None
-            ticket.permit = self.epoch
+            ticket.permit = epoch
             ticket.decision = GRANTED
             # -- end
             try:
@@ -148,12 +162,13 @@ class Places(State):
                 # -- straight line
                 if ticket.decision == GRANTED:
                     ticket.decision = GONE
-                    self.free = self.free + 1
+                    epoch.free = epoch.free + 1
                 # -- end
 
     def abandon(self, ticket: Ticket, now: int) -> None:
         """Stop waiting, or give back a place that was granted to somebody who has left (BH6). Safe to repeat."""
         # -- straight line
+        epoch = self.epoch
         decision = ticket.decision
         ticket.decision = GONE
         if decision == WAITING:
@@ -168,7 +183,7 @@ class Places(State):
             else:
                 after.prev = before
             self.waiting = self.waiting - 1
-            self.free = self.free + 1
+            epoch.free = epoch.free + 1
             ticket.prev = None
             ticket.next = None
         # -- end
@@ -185,8 +200,10 @@ class Places(State):
         if self.waiting:
             read.refuse("calls are waiting here; nothing can be restored over them")
         if read.revive:
-            return self.options.limit, Permit()  # BH8
-        return self.options.limit - inside, self.epoch  # those inside hold it
+            return Room(self.options.limit), self.options.limit  # BH8
+        return self.epoch, self.options.limit - inside  # those inside hold it
 
     def adopt(self, parsed: "Any") -> None:
-        self.free, self.epoch = parsed
+        epoch, free = parsed
+        epoch.free = free
+        self.epoch = epoch

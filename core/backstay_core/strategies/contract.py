@@ -89,6 +89,7 @@ class State:
 
     __slots__ = ("emit", "options")
     ROLE = ""
+    draws = False  # at random, for a call
     options: "Options"
 
     def __init__(self, options: "Options") -> None:

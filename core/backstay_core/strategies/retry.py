@@ -233,6 +233,11 @@ class Retrier(State):
         if budget is not None:
             self.budget = budget.state() if isinstance(budget, Budget) else budget.state
 
+    @property
+    def draws(self) -> bool:  # type: ignore[override]
+        options = self.options
+        return options.base_ns > 0 and options.backoff in (FULL_JITTER, DECORRELATED)
+
     def enter(self, now: int, rng: Rng) -> Attempts:
         """A call begins (RT9)."""
         if self.budget is not None:

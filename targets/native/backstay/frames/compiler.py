@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 FunctionType = type(code_of)
 
 COMMON = {
-    "type": type, "list": list, "int": int, "hasattr": hasattr, "isinstance": isinstance,
+    "type": type, "TypeError": TypeError, "list": list, "int": int, "hasattr": hasattr, "isinstance": isinstance,
     "Exception": Exception, "BaseException": BaseException,
-    "ambient": AMBIENT.get, "set": AMBIENT.set, "reset": AMBIENT.reset, "unpublish": unpublish, "current_deadline": current_deadline,
+    "ambient": AMBIENT.get, "set": AMBIENT.set, "reset": AMBIENT.reset, "unpublish": unpublish,
+    "current_deadline": current_deadline,
     "new_cell": new_cell, "ident": get_ident, "classify": classify, "Attempts": Attempts,
     "CircuitOpen": CircuitOpen, "TimedOut": TimedOut, "Expired": runtime.Expired, "PolicyBug": judging.PolicyBug,
     "refusal": runtime.refusal, "no_time": runtime.no_time, "wait_in_thread": runtime.wait_in_thread,

@@ -29,7 +29,7 @@ class Composer:
         self.checked = checked  # refuse a coroutine where a result belongs
         self.writer = Writer()
         self.bounded = any(isinstance(layer, Deadline) for layer in self.layers)
-        self.hears_late = any(isinstance(layer, Breaker) and self.late_for(x) for x, layer in enumerate(self.layers))
+        self.hears_late = self.tells_late(len(self.layers))
         self.own = frozenset(self.where(i) for i in range(len(self.layers)))
 
     def where(self, i: int) -> str:
@@ -166,13 +166,25 @@ class Composer:
         found = [f"(_bs_L{y}, _bs_d{y}, _bs_o{y})" for y in range(x) if isinstance(self.layers[y], Deadline)]
         return "(" + "".join(item + ", " for item in found) + ")"
 
-    def late_for(self, x: int) -> bool:
-        """Does the breaker at `x` hear whether a success came after a Timeout inside it had run out?"""
-        return any(isinstance(layer, Deadline) for layer in self.layers[x + 1 :])
+    def lateness(self, x: int) -> str | None:
+        """Source of "a Timeout inside the breaker at `x` had run out", None if there is none inside.
+
+        One Timeout in a thread, with nothing between that could make a new result, is asked by the clock right there;
+        otherwise Timeouts leave word in ``_bs_late``.
+        """
+        inner = self.layers[x + 1 :]
+        timeouts = [y for y, layer in enumerate(inner, x + 1) if isinstance(layer, Deadline)]
+        if not timeouts:
+            return None
+        if self.asynchronous or len(timeouts) > 1 or any(isinstance(layer, Substitute) for layer in inner):
+            return "_bs_late"
+        return f"_bs_clock() >= _bs_d{timeouts[0]}"
 
     def tells_late(self, x: int) -> bool:
-        """Must the Timeout at `x` say so?"""
-        return any(isinstance(layer, Breaker) for layer in self.layers[:x])
+        """Must the Timeout at `x` leave word?"""
+        return any(
+            isinstance(layer, Breaker) and self.lateness(y) == "_bs_late" for y, layer in enumerate(self.layers[:x])
+        )
 
     def is_first_timeout(self, x: int) -> bool:
         return not any(isinstance(layer, Deadline) for layer in self.layers[:x])

@@ -37,15 +37,15 @@ def settle(c: Composer, x: int, first: int) -> None:
     """After a result."""
     w = c.writer
     breaker = c.layers[x]
-    late = "_bs_late" if c.late_for(x) else "False"
+    late = c.lateness(x)
     if not is_plain(breaker):
-        w.line(f"_bs_e = _bs_settle_value(_bs_L{x}, _bs_p{x}, _bs_clock(), _bs_b{x}, _bs_r, {late})")
+        w.line(f"_bs_e = _bs_settle_value(_bs_L{x}, _bs_p{x}, _bs_clock(), _bs_b{x}, _bs_r, {late or False})")
         with w.block("if _bs_e is not None:"):
             c.abandon(first, x)
             w.line("raise _bs_e")
         return
-    if c.late_for(x):
-        with w.block("if _bs_late:"):
+    if late:
+        with w.block(f"if {late}:"):
             w.line(f"_bs_L{x}.settle(_bs_p{x}, _bs_clock(), {SLOW})")
         w.line("else:")
         w.enter()
@@ -58,7 +58,7 @@ def settle(c: Composer, x: int, first: int) -> None:
                 w.line(f"_bs_p{x}.run = _bs_x + 1")
             with w.block("else:"):
                 w.line(f"_bs_L{x}.settle(_bs_p{x}, _bs_clock(), {OK})")
-    if c.late_for(x):
+    if late:
         w.leave()
 
 

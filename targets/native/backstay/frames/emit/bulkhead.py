@@ -13,7 +13,7 @@ def enter(c: Composer, x: int, first: int) -> None:
     caller = "_bs_o" if c.bounded else "_bs_current_deadline()"
     bounds = ", " + (caller if c.asynchronous else c.bounds(x))
     w.line(f"_bs_p{x} = _bs_L{x}.epoch")
-    w.line(f"_bs_x = _bs_L{x}.free; _bs_L{x}.free = _bs_x - (_bs_x > 0)")  # one line, no branch: see `tracing`
+    w.line(f"_bs_x = _bs_p{x}.free; _bs_p{x}.free = _bs_x - (_bs_x > 0)")  # one line, no branch: see `tracing`
     with w.block("if _bs_x <= 0:"):
         wait = f"_bs_p{x} = {waits}(_bs_L{x}, {c.where(x)!r}, _bs_P.ports{bounds})"
         if x == first:
@@ -28,7 +28,6 @@ def enter(c: Composer, x: int, first: int) -> None:
 
 def release(c: Composer, x: int) -> None:
     w = c.writer
-    with w.block(f"if _bs_p{x} is _bs_L{x}.epoch:"):
-        w.line(f"_bs_x = _bs_L{x}.free + 1; _bs_L{x}.free = _bs_x")
-        with w.block("if _bs_x <= 0:"):
-            w.line(f"_bs_L{x}.hand_over()")
+    w.line(f"_bs_x = _bs_p{x}.free + 1; _bs_p{x}.free = _bs_x")
+    with w.block("if _bs_x <= 0:"):
+        w.line(f"_bs_L{x}.hand_over()")

@@ -27,7 +27,9 @@ def begin(c: Composer) -> None:
             with w.block(f"if _bs_o != {NEVER} and _bs_o <= _bs_clock():"):
                 w.line("raise _bs_no_time(_bs_P)")
         return
-    with w.block("if _bs_type(_bs_a) is not _bs_list or _bs_a[1] != _bs_ident():"):
+    with w.block("try:"), w.block("if _bs_a[1] != _bs_ident():"):
+        w.line("_bs_a = _bs_new_cell()")
+    with w.block("except _bs_TypeError:"):  # no cell: nothing, or the number of an async frame
         w.line("_bs_a = _bs_new_cell()")
     with w.block(f"if _bs_a[0] != {NEVER} and _bs_a[0] <= _bs_clock():"):
         w.line("raise _bs_no_time(_bs_P)")
