@@ -55,7 +55,7 @@ BAD = {
     "yield": "self.taken = yield",
     "with": "with limit:\n        self.taken = 1",
     "deletion": "del self.taken\n    self.taken = 1",
-    "nothing written": "limit = limit + 1",
+    "nothing touched": "limit = limit + 1",
 }
 
 

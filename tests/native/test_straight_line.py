@@ -17,11 +17,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 NUMBERS = {"free", "run", "tokens", "calls", "in_flight", "passed"}
-POLICIES = {
+POLICIES: dict[str, Any] = {
     "all": lambda: [
         Fallback("else"),
         Timeout(60),
-        Retry(budget=Budget(), base=0),
+        Retry(budget=Budget()),
         CircuitBreaker(),
         Bulkhead(5, queue=5),
         Timeout(5),

@@ -3,8 +3,8 @@
 On a build with a GIL another thread, a signal handler or a finalizer runs only where the evaluation loop polls (calls,
 backward jumps, resumption) or where an object that the garbage collector tracks is allocated (3.11 collects there) or
 destroyed. The instructions in `QUIET` do none of this with the operands that the kernel gives them: slots, integers,
-booleans and None. What is not listed counts as a danger, so that an instruction of a later Python is looked at before it
-is trusted.
+booleans and None. What is not listed counts as a danger, so that an instruction of a later Python is looked at before
+it is trusted.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def is_quiet(instruction: dis.Instruction) -> bool:
 def dangers(source: str, name: str) -> tuple[int, list[str]]:
     """How many regions `source` has, and every place in them where something else may come in between."""
     marked = regions(source)
-    writes = dict.fromkeys(marked, 0)
+    touched = dict.fromkeys(marked, 0)
     found: list[str] = []
     for function in functions(compile(source, name, "exec")):
         for instruction in dis.get_instructions(function):
@@ -73,11 +73,11 @@ def dangers(source: str, name: str) -> tuple[int, list[str]]:
             region = next((r for r in marked if line is not None and r[0] <= line <= r[1]), None)
             if region is None:
                 continue
-            writes[region] += instruction.opname in ("STORE_ATTR", "STORE_SUBSCR")
+            touched[region] += instruction.opname in ("LOAD_ATTR", "STORE_ATTR")
             if not is_quiet(instruction):
                 what = f"{instruction.opname} {instruction.argrepr}".strip()
                 found.append(f"{name}:{line}: {function.co_name}: {what}")
-    found += [f"{name}:{region[0]}: nothing is written" for region, count in writes.items() if not count]
+    found += [f"{name}:{region[0]}: nothing is read or written" for region, count in touched.items() if not count]
     return len(marked), found
 
 

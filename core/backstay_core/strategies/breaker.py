@@ -137,7 +137,7 @@ class Breaker(State):
         if window is not None and permit is window:
             if verdict != NEUTRAL:
                 window.add(now, verdict)
-                if verdict != OK and window.bad >= self.options.least_bad:
+                if verdict != OK and window.bad - window.gone >= self.options.least_bad:
                     self.evaluate(window, now)
             return
         needed = self.options.close_after
@@ -174,11 +174,9 @@ class Breaker(State):
     def evaluate(self, window: "CallWindow | TimeWindow", now: int) -> None:
         """Open if the window is at or over a rate (CB3)."""
         options = self.options
-        counted = window.bad
+        counted = window.bad  # before the window is counted: what comes meanwhile is not taken for gone
         calls, failed, slow = window.counts(now)
-        # -- straight line
-        window.bad = window.bad - counted + failed + slow  # exact again, and nothing lost that came meanwhile
-        # -- end
+        window.gone = counted - failed - slow
         if calls < options.minimum or not MODES[self.mode][2]:
             return
         if failed * PPM < options.failure_rate_ppm * calls and slow * PPM < options.slow_rate_ppm * calls:

@@ -1,7 +1,8 @@
 """What a closed breaker remembers: the outcomes of the last calls, or of the last seconds.
 
-A window is the epoch of a closed breaker and so its permit. `bad` counts non-successes that were added and never
-forgets one: an upper bound, so that the exact count is taken only when it could matter.
+A window is the epoch of a closed breaker and so its permit. `bad` counts the non-successes that were ever added, and
+`gone` those of them that had left when the window was last counted: the difference is an upper bound, so that the exact
+count is taken only when it could matter.
 """
 
 from backstay_core.failure import FAILED, FAILED_SLOW, OK, SLOW
@@ -36,7 +37,7 @@ class CallWindow(Permit):
     (always shifting costs about 90 ns a call more once the window is not all zeros).
     """
 
-    __slots__ = ("bad", "failed", "run", "seen", "since", "size", "slow")
+    __slots__ = ("bad", "failed", "gone", "run", "seen", "since", "size", "slow")
 
     def __init__(self, since: int, size: int) -> None:
         self.since = since
@@ -46,6 +47,7 @@ class CallWindow(Permit):
         self.failed = 0
         self.slow = 0
         self.bad = 0
+        self.gone = 0
 
     def add(self, now: int, verdict: int) -> None:
         size = self.size
@@ -70,12 +72,16 @@ class CallWindow(Permit):
     def counts(self, now: int) -> "tuple[int, int, int]":
         """(calls, failed, slow) in the window."""
         size = self.size
+        # -- straight line
         run = self.run
-        keep = size - run
-        if keep < size:
-            kept = (1 << keep) - 1
-            return min(size, self.seen + run), POPCOUNT(self.failed & kept), POPCOUNT(self.slow & kept)
-        return self.seen, POPCOUNT(self.failed), POPCOUNT(self.slow)
+        seen = self.seen
+        failed = self.failed
+        slow = self.slow
+        # -- end
+        if run:
+            kept = (1 << (size - run)) - 1
+            return min(size, seen + run), POPCOUNT(failed & kept), POPCOUNT(slow & kept)
+        return seen, POPCOUNT(failed), POPCOUNT(slow)
 
     def to_data(self, now: int) -> "dict[str, Any]":
         mask = (1 << self.size) - 1
@@ -94,7 +100,7 @@ class CallWindow(Permit):
 
     def become(self, other: "CallWindow") -> None:
         self.since, self.run, self.seen = other.since, other.run, other.seen
-        self.failed, self.slow, self.bad = other.failed, other.slow, other.bad
+        self.failed, self.slow, self.bad, self.gone = other.failed, other.slow, other.bad, other.gone
 
 
 class Slice:
@@ -116,13 +122,14 @@ class TimeWindow(Permit):
     `run` is −1: it tells a compiled frame that a success must take the method, not the inlined increment.
     """
 
-    __slots__ = ("bad", "head", "run", "since", "width")
+    __slots__ = ("bad", "gone", "head", "run", "since", "width")
 
     def __init__(self, since: int, width: int) -> None:
         self.since = since
         self.width = width
         self.run = -1
         self.bad = 0
+        self.gone = 0
         self.head = Slice(since // width, None)
 
     def add(self, now: int, verdict: int) -> None:
@@ -145,11 +152,13 @@ class TimeWindow(Permit):
 
     def _forget(self, head: Slice) -> None:
         cell = head
-        while cell.older is not None:
-            if cell.older.number <= head.number - SLICES:
+        older = cell.older
+        while older is not None:
+            if older.number <= head.number - SLICES:
                 cell.older = None
                 return
-            cell = cell.older
+            cell = older
+            older = cell.older
 
     def counts(self, now: int) -> "tuple[int, int, int]":
         """(calls, failed, slow) in the slice of `now` and the nine before it."""
@@ -185,7 +194,7 @@ class TimeWindow(Permit):
             self.head = head
 
     def become(self, other: "TimeWindow") -> None:
-        self.since, self.head, self.bad = other.since, other.head, other.bad
+        self.since, self.head, self.bad, self.gone = other.since, other.head, other.bad, other.gone
 
 
 class Probes(Permit):

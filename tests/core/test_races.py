@@ -1,0 +1,74 @@
+"""Interleavings that two threads, a signal handler or a finalizer can produce, one by one and on purpose.
+
+Wherever the kernel calls a function, something else may run. Here that something is put exactly there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from backstay_core.failure import FAILED, OK, SLOW
+from backstay_core.strategies import window
+from backstay_core.strategies.breaker import Breaker
+from backstay_core.strategies.circuit_breaker import CircuitBreaker
+from backstay_core.strategies.window import CallWindow
+
+
+def once(function: Callable[[], object]) -> Callable[[], None]:
+    """`function`, but only the first time."""
+    left = [function]
+
+    def first() -> None:
+        if left:
+            left.pop()()
+
+    return first
+
+
+def add(breaker: Breaker, verdict: int, times: int = 1) -> None:
+    for _ in range(times):
+        permit = breaker.admit(0)
+        breaker.settle(permit, 0, verdict)  # type: ignore[arg-type]
+
+
+def test_two_threads_that_evaluate_a_window_do_not_forget_failures(monkeypatch: pytest.MonkeyPatch):
+    """Four failures have left the window. The next two are evaluated by two threads at once; with three more, half of
+    the ten calls have failed, and the breaker must open."""
+    breaker = CircuitBreaker(failure_rate=0.5, window_calls=10, minimum_calls=10).state()
+    add(breaker, OK, 4)
+    add(breaker, FAILED, 4)
+    add(breaker, OK, 10)
+    meanwhile = once(lambda: add(breaker, FAILED))
+    counts = CallWindow.counts
+
+    def interrupted(self: CallWindow, now: int) -> tuple[int, int, int]:
+        result = counts(self, now)
+        meanwhile()
+        return result
+
+    monkeypatch.setattr(CallWindow, "counts", interrupted)
+    add(breaker, FAILED)
+    monkeypatch.undo()
+    add(breaker, FAILED, 2)
+    assert breaker.state == "closed"
+    add(breaker, FAILED)
+    assert breaker.state == "open"
+
+
+def test_a_window_is_counted_as_it_was_at_one_moment(monkeypatch: pytest.MonkeyPatch):
+    """Another call is added while the bits are counted."""
+    calls = CallWindow(0, 10)
+    for verdict in (SLOW, SLOW, SLOW, OK, OK, OK, OK):
+        calls.add(0, verdict)
+    meanwhile = once(lambda: calls.add(0, FAILED))
+    popcount = window.POPCOUNT
+
+    def interrupted(bits: int) -> int:
+        meanwhile()
+        return popcount(bits)
+
+    monkeypatch.setattr(window, "POPCOUNT", interrupted)
+    assert calls.counts(0) == (7, 0, 3)
+    assert calls.counts(0) == (8, 1, 3)
