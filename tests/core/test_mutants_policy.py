@@ -95,6 +95,12 @@ def test_only_calls_that_may_draw_are_numbered():
         assert policy.calls == calls
 
 
+@pytest.mark.parametrize(("strategy", "kind"), [(Timeout(1), FAIL), (Bulkhead(1), ATTEMPT), (Retry(), ATTEMPT)])
+def test_a_policy_with_a_timeout_minds_the_deadline_of_its_caller(strategy: Any, kind: str):
+    [action] = Execution(Policy("p", strategy), None, 5).step((START,), 5)
+    assert action[0] == kind
+
+
 # Events
 
 
