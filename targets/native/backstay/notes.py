@@ -30,15 +30,23 @@ def annotate(error: BaseException, policy_name: str, tried: Tried) -> bool:
     """Write on `error` what the policy tried: the number of attempts, or (attempts, ns they took or None, why it gave
     up: a key of `WHY` or other words). Replaces the policy's earlier note. False if the exception takes no notes."""
     try:
-        name = repr(policy_name if len(policy_name) <= _LONGEST_NAME else policy_name[:_LONGEST_NAME])
-        text = f"{_OURS}policy {name} {told(tried)}"
+        text = text_of(policy_name, tried)
         notes = getattr(error, "__notes__", None)
-        if notes is not None and _written_over(error, notes, f"{_OURS}policy {name} ", text):
+        if notes is not None and _written_over(error, notes, _beginning(policy_name), text):
             return True
         error.add_note(text)
     except Exception:
         return False
     return True
+
+
+def text_of(policy_name: str, tried: Tried) -> str:
+    """The whole note."""
+    return _beginning(policy_name) + told(tried)
+
+
+def _beginning(policy_name: str) -> str:
+    return f"{_OURS}policy {policy_name[:_LONGEST_NAME]!r} "
 
 
 def told(tried: Tried) -> str:
@@ -68,9 +76,10 @@ def duration(ns: int) -> str:
 def _written_over(error: BaseException, notes: object, head: str, text: str) -> bool:
     """Replace the note that begins with `head`. If there is none, make room for one more, and do not write into a list
     that a whole class shares."""
-    if type(notes) is not list:
+    if not isinstance(notes, list):
         return False
-    if error.__dict__.get("__notes__") is not notes:
+    own: object = error.__dict__.get("__notes__")
+    if own is not notes:
         error.__notes__ = [*(note for note in notes if not (isinstance(note, str) and note.startswith(head))), text]
         return True
     ours = []

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from backstay.policy import Policy
 
-FunctionType = type(code_of)
+FunctionType: Any = type(code_of)
 
-COMMON = {
+COMMON: dict[str, Any] = {
     "type": type, "TypeError": TypeError, "list": list, "int": int, "hasattr": hasattr, "isinstance": isinstance,
     "Exception": Exception, "BaseException": BaseException,
     "ambient": AMBIENT.get, "set": AMBIENT.set, "reset": AMBIENT.reset, "unpublish": unpublish,
@@ -38,7 +38,8 @@ COMMON = {
     "CircuitOpen": CircuitOpen, "TimedOut": TimedOut, "Expired": runtime.Expired, "PolicyBug": judging.PolicyBug,
     "refusal": runtime.refusal, "no_time": runtime.no_time, "wait_in_thread": runtime.wait_in_thread,
     "settle_value": runtime.settle_value, "settle_error": runtime.settle_error, "asks": runtime.asks,
-    "pause_after": runtime.pause_after, "result_failure": runtime.result_failure, "note": runtime.note,
+    "pause_after": runtime.pause_after, "why_not": runtime.why_not,
+    "result_failure": runtime.result_failure, "note": runtime.note,
     "mistake": runtime.mistake,
 }  # fmt: skip
 

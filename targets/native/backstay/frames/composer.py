@@ -13,6 +13,8 @@ from backstay_core.strategies.timeout import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from backstay.policy import Policy
 
 GATES = (Breaker, Places)
@@ -23,7 +25,7 @@ class Composer:
 
     def __init__(self, policy: Policy, asynchronous: bool, call: str, *, checked: bool) -> None:
         self.policy = policy
-        self.layers = policy.layers
+        self.layers: tuple[Any, ...] = policy.layers
         self.asynchronous = asynchronous
         self.call = call
         self.checked = checked  # refuse a coroutine where a result belongs

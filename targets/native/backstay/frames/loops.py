@@ -25,7 +25,7 @@ async def wait_in_loop(places: Places, where: str, ports: Ports, deadline: int) 
     out meanwhile cancels the wait."""
     clock = ports.clock
     bell = Bell(asyncio.get_running_loop())
-    answer = places.admit(clock(), bell.ring)
+    answer: Any = places.admit(clock(), bell.ring)
     try:
         while answer.decision != GRANTED:
             if answer.decision == REFUSED:
@@ -37,7 +37,8 @@ async def wait_in_loop(places: Places, where: str, ports: Ports, deadline: int) 
         if answer.decision != REFUSED:
             places.abandon(answer, clock())
         raise
-    return answer
+    permit: Permit = answer
+    return permit
 
 
 async def sleep_in_loop(ports: Ports, ns: int) -> None:

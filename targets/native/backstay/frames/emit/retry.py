@@ -47,7 +47,9 @@ def retried(c: Composer, x: int, end: int) -> None:
             with w.block("if _bs_w is None:"):
                 w.line(f"_bs_w = _bs_ask_W{x}(_bs_e)")
             with w.block(f"if _bs_w < 0 or _bs_n{x} >= {options.attempts}:"):
-                _give_up(c, x)
+                with w.block(f"if _bs_n{x} > 1:"):
+                    w.line(f"_bs_note(_bs_e, {c.policy.name!r}, _bs_n{x}, 'attempts' if _bs_w >= 0 else 'never')")
+                w.line("raise")
             _pause(c, x, "_bs_w", error=True)
         with w.block("else:"):
             c.leave(x + 1, end)
@@ -70,22 +72,15 @@ def _at_once(retrier: Retrier) -> bool:
     return not retrier.options.base_ns and retrier.options.total_ns is None
 
 
-def _give_up(c: Composer, x: int) -> None:
-    w = c.writer
-    with w.block(f"if _bs_n{x} > 1:"):
-        w.line(f"_bs_note(_bs_e, {c.policy.name!r}, _bs_n{x})")
-    w.line("raise")
-
-
 def _pause(c: Composer, x: int, pushback: str, error: bool) -> None:
     """Leaves the pause in ``_bs_w`` and counts the attempt; or gives up (RT6 to RT10)."""
     w = c.writer
     retrier = c.layers[x]
     options = retrier.options
 
-    def give_up() -> None:
+    def give_up(why: str) -> None:
         if error:
-            _give_up(c, x)
+            w.line(f"_bs_note(_bs_e, {c.policy.name!r}, _bs_n{x}, {why})", "raise")
         else:
             w.line("break")
 
@@ -94,21 +89,25 @@ def _pause(c: Composer, x: int, pushback: str, error: bool) -> None:
             w.line("_bs_w = 0")
         else:
             with w.block(f"if _bs_w > {options.pushback_cap_ns}:"):
-                give_up()
+                give_up("'pushback'")
         deadline = c.deadline_at(x)
         with w.block(f"if {deadline} != {NEVER} and _bs_clock() + _bs_w >= {deadline}:"):
-            give_up()
+            give_up("'time'")
         if retrier.budget is not None:
             with w.block(f"if not _bs_B{x}.take(_bs_clock()):"):
                 w.line(f"_bs_L{x}.tell(_bs_clock(), 'budget_exhausted')")
-                give_up()
+                give_up("'budget'")
         w.line(f"_bs_n{x} += 1")
         return
     with w.block(f"if _bs_c{x} is None:"):
         began = f"_bs_b{x}" if options.total_ns is not None else "0"
         stream = "None" if options.backoff in UNRANDOM else f"_bs_P.stream(_bs_i, {x})"
         w.line(f"_bs_c{x} = _bs_Attempts({began}, {stream})")
+    pushback_asked = "0"
+    if error:
+        pushback_asked = "_bs_v"
+        w.line(f"_bs_v = {pushback}")
     w.line(f"_bs_w = _bs_pause_after(_bs_L{x}, _bs_c{x}, _bs_n{x}, {pushback}, _bs_clock(), {c.deadline_at(x)})")
     with w.block("if _bs_w is None:"):
-        give_up()
+        give_up(f"_bs_why_not(_bs_L{x}, {pushback_asked})")
     w.line(f"_bs_n{x} = _bs_c{x}.made")
