@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from backstay_core.failure import ConfigurationError
+from backstay_core.policy import Policy
 from tests.conformance import format as one_format
 from tests.conformance.rules import rules
 from tests.conformance.runners import RUNNERS
@@ -98,3 +100,9 @@ def test_a_final_state_is_written_for_each_strategy_that_it_speaks_of() -> None:
 def test_the_schema_refuses(change: dict[str, Any], problem: str) -> None:
     vector = next(iter(CURRENT.values()))
     assert problems([{**vector, **change}], SCHEMA, SCHEMA) == [problem]
+
+
+@pytest.mark.parametrize("name", [name for name in VECTORS if name not in CURRENT])
+def test_a_pending_vector_waits_for_a_strategy_that_does_not_exist(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="unknown kind"):
+        Policy.from_data(VECTORS[name]["policy"])

@@ -1,5 +1,7 @@
 """A resumed state takes back what the calls in flight hold; a revived one has forgotten them."""
 
+from typing import Any
+
 import pytest
 
 from backstay_core.failure import FAILED, NEUTRAL, OK, SnapshotError
@@ -11,6 +13,10 @@ def again(state, mode, now=0):
     state.restore(state.snapshot(now), now, mode)
 
 
+def admitted(state: Any, now: int = 0) -> Any:
+    return state.admit(now)
+
+
 def body(state, now=0):
     return state.snapshot(now)["state"]
 
@@ -18,7 +24,7 @@ def body(state, now=0):
 @pytest.mark.parametrize("mode", ["resume", "revive"])
 def test_a_place_is_given_back_once_after_a_restore(mode):
     places = Bulkhead(2).state()
-    permit = places.admit(0)
+    permit = admitted(places)
     again(places, mode)
     places.settle(permit, 0, OK)
     assert body(places)["inside"] == 0
@@ -29,7 +35,7 @@ def test_a_place_is_given_back_once_after_a_restore(mode):
 @pytest.mark.parametrize(("mode", "state"), [("resume", "open"), ("revive", "closed")])
 def test_a_call_in_flight_counts_in_a_resumed_window(options, mode, state):
     breaker = CircuitBreaker(1.0, 1, minimum_calls=1, **options).state()
-    permit = breaker.admit(0)
+    permit = admitted(breaker)
     again(breaker, mode)
     breaker.settle(permit, 0, FAILED)
     assert body(breaker)["state"] == state
@@ -38,8 +44,8 @@ def test_a_call_in_flight_counts_in_a_resumed_window(options, mode, state):
 @pytest.mark.parametrize("mode", ["resume", "revive"])
 def test_a_probe_in_flight_gives_its_place_back(mode):
     breaker = CircuitBreaker(1.0, 1, minimum_calls=1, open_for=1.0, open_jitter=0).state()
-    breaker.settle(breaker.admit(0), 0, FAILED)
-    probe = breaker.admit(10**9)
+    breaker.settle(admitted(breaker), 0, FAILED)
+    probe = admitted(breaker, 10**9)
     again(breaker, mode, 10**9)
     breaker.settle(probe, 10**9, NEUTRAL)
     assert body(breaker)["in_flight"] == 0
