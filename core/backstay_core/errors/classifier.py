@@ -142,7 +142,7 @@ class Classifier:
             return self._system, row_of(kind or "unknown", cls)
         if kind is not None:
             return None, row_of(kind, cls)
-        if cls.__module__ == "builtins":  # nobody gives a plain ValueError a status
+        if cls.__module__ == "builtins" and not self._otherwise:  # nobody gives a plain ValueError a status
             return None, row_of("unknown", cls)
         if any(name in vars(base) for base in cls.__mro__ for name in ATTRIBUTES):
             return self._attributes_of_class, row_of("unknown", cls)
