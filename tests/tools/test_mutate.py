@@ -116,8 +116,8 @@ def vectors(tmp_path: Path) -> Path:
         "calls": [{"at": 0, "attempts": [[10, "ok"]]}, {"at": 5}],
         "expect": {
             "calls": [
-                [[0, "attempt"], [10_000_000, "complete", "ok"]],
-                [[5_000_000, "fail", "rejected", "BULKHEAD_FULL"]],
+                [[0, "attempt"], [10, "complete", "ok"]],
+                [[5, "fail", "rejected", "BULKHEAD_FULL"]],
             ],
             "final": [{"inside": 0, "waiting": 0}],
         },
