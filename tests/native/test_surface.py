@@ -99,7 +99,7 @@ class TestDecorator:
         assert typing.get_type_hints(guarded) == {"symbol": str, "times": int, "return": str}
         assert inspect.unwrap(guarded) is function
         assert inspect.iscoroutinefunction(guarded) is inspect.iscoroutinefunction(function)
-        assert guarded.policy is policy  # type: ignore[attr-defined]
+        assert guarded.policy is policy
 
     def test_keeps_attributes(self, policy: Policy):
         def f() -> None: ...
@@ -171,10 +171,10 @@ class TestDecorator:
         with pytest.raises(ConnectionRefusedError):
             outer()
         assert script.calls == 6
-        assert outer.policy.name == "outer"  # type: ignore[attr-defined]
-        assert outer.__wrapped__ is inner  # type: ignore[attr-defined]
+        assert outer.policy.name == "outer"
+        assert outer.__wrapped__ is inner
 
-    @pytest.mark.parametrize("nothing", [None, 42, "name", coroutine, [plain], classmethod(print)], ids=repr)
+    @pytest.mark.parametrize("nothing", [None, 42, "name", coroutine, [plain]], ids=repr)
     def test_of_what_cannot_be_called_is_refused(self, policy: Policy, nothing: Any):
         if nothing is coroutine:
             nothing = coroutine("a")  # a coroutine, not a coroutine function

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from os import urandom
 from sys import version_info
 
-from backstay import strategies
+from backstay import forking, strategies
+from backstay.derivation import MOST_DERIVED, with_fallback, with_options
 from backstay.drivers.operation import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, flags_of
 from backstay.drivers.ports import REAL, Ports
-from backstay.frames.compiler import frame_for
+from backstay.frames.compiler import frame_for, restart
+from backstay.handles import HANDLES, Handle
+from backstay.watching import listen
 from backstay_core import policy as core
 from backstay_core.failure import ConfigurationError
 from backstay_core.options import Options
@@ -17,7 +19,11 @@ from backstay_core.policy import Shared
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from typing import Any, ParamSpec, TypeVar
+    from typing import Any, ParamSpec, TypeVar, overload
+
+    from backstay.guarded import Guarded
+    from backstay.handles import BreakerHandle, BulkheadHandle, RetryHandle
+    from backstay.watching import Listener
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -43,16 +49,57 @@ class Policy(core.Policy):
     def __init__(self, name: str, *parts: Options | Shared, failures: Any = None, seed: int | None = None) -> None:
         if failures is not None:
             parts = tuple(_judging_by(failures, part) for part in parts)
-        if seed is None:
-            seed = int.from_bytes(urandom(8), "little")
-        super().__init__(name, *parts, seed=seed)
+        super().__init__(name, *parts, seed=forking.fresh_seed() if seed is None else seed)
+        self.seeded = seed is not None
         self.ports: Ports = REAL
         self._call: Any = frame_for(self, None, asynchronous=False, as_argument=True)
         self._acall: Any = frame_for(self, None, asynchronous=True, as_argument=True)
+        self._using: dict[Any, Policy] = {}
+        forking.watch(self)
 
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Decorate: the same function, guarded. Keeps name, signature and documentation."""
-        guarded = self._frame(function, bool(_callable(self, function) & CO_COROUTINE))
+    @classmethod
+    def standard(
+        cls,
+        name: str,
+        *,
+        timeout: float,
+        attempts: int = 3,
+        idempotent: bool = False,
+        limit: int = 100,
+        failures: Any = None,
+        seed: int | None = None,
+    ) -> Policy:
+        """The recommended composition for calls over a network that may take `timeout` seconds in all.
+
+        Outermost first: the whole call's Timeout; a Retry with full jitter and a budget of a tenth of the traffic; a
+        circuit breaker; a bulkhead of `limit` places with as many waiting for at most a quarter of the time; a Timeout
+        that lets every attempt have its share. Backoff and jitter alone do not stop a retry storm: in a simulated
+        overload they leave no goodput at all, while a budget, a breaker or a bounded queue recovers.
+        """
+        if not attempts > 0:
+            raise ConfigurationError(f"Policy.standard(attempts=…) must be at least 1; got {attempts!r}")
+        return cls(
+            name,
+            strategies.Timeout(timeout),
+            strategies.Retry(attempts, idempotent=idempotent, cap=timeout, budget=strategies.Budget()),
+            strategies.CircuitBreaker(),
+            strategies.Bulkhead(limit, queue=limit, wait=timeout / 4),
+            strategies.Timeout(timeout / attempts),
+            failures=failures,
+            seed=seed,
+        )
+
+    def __call__(self, function: Callable[P, R]) -> Guarded[P, R]:
+        """Decorate: the same function, guarded. Keeps name, signature and documentation.
+
+        The decorated function has `policy` and ``fallback``, a decorator for a function that gets the failure and the
+        call's own arguments and whose result takes the place of the call's.
+        """
+        if isinstance(function, (staticmethod, classmethod)):
+            wrapped: Any = type(function)(self(function.__func__))
+            return wrapped
+        asynchronous = bool(_callable(self, function) & CO_COROUTINE)
+        guarded = self._frame(function, asynchronous)
         guarded.__annotations__ = {}
         for attribute in DESCRIPTION:
             if hasattr(function, attribute):
@@ -60,11 +107,83 @@ class Policy(core.Policy):
         guarded.__dict__.update(getattr(function, "__dict__", {}))
         guarded.__wrapped__ = function
         guarded.policy = self
-        result: Callable[P, R] = guarded
+        guarded.fallback = self._fallback_of(guarded, function, asynchronous)
+        result: Guarded[P, R] = guarded
         return result
+
+    def _fallback_of(self, guarded: Any, function: Any, asynchronous: bool) -> Any:
+        """The ``fallback`` decorator of a guarded function."""
+
+        def fallback(handler: Any = None, /, *, on: Any = None) -> Any:
+            if handler is None:
+                return lambda handler: fallback(handler, on=on)
+            if not callable(handler):
+                raise ConfigurationError(f"policy {self.name!r}: a fallback is a function; got {handler!r}")
+            guarded.policy = with_fallback(self, handler, on)
+            guarded.policy._reframe(guarded, function, asynchronous)
+            return handler
+
+        return fallback
+
+    def using(self, **changes: Any) -> Policy:
+        """This policy with some options changed: ``using(timeout=2.0, idempotent=False).call(…)``.
+
+        `timeout` is the seconds of the outermost Timeout; other names are options of the one Retry, Timeout or
+        Fallback that has them. Gates and budgets keep their state, which all calls share. Raises `ConfigurationError`.
+        """
+        try:
+            key = tuple(sorted(changes.items()))
+            known = self._using.get(key)
+        except TypeError:  # not hashable or not comparable: made each time
+            return with_options(self, changes)
+        if known is None:
+            known = with_options(self, changes)
+            if len(self._using) >= MOST_DERIVED:
+                self._using.clear()
+            self._using[key] = known
+        return known
+
+    def on(self, event: str, listener: Listener) -> Callable[[], None]:
+        """Call ``listener(event)`` after each event of that name ("*": all); see `backstay.watching`.
+
+        Returns a function that takes the listener away. What a listener raises is dropped. Raises `ConfigurationError`
+        for names that no event has.
+        """
+        emitters = [(layer, f"{self.name}: {layer.options.KIND}") for layer in self.layers]
+        return listen([(self, self.name), *emitters], event, listener)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, kind: type[strategies.CircuitBreaker]) -> BreakerHandle: ...
+        @overload
+        def __getitem__(self, kind: type[strategies.Bulkhead]) -> BulkheadHandle: ...
+        @overload
+        def __getitem__(self, kind: type[strategies.Retry]) -> RetryHandle: ...
+        @overload
+        def __getitem__(self, kind: type[Options] | int) -> Handle: ...
+
+    def __getitem__(self, kind: type[Options] | int) -> Handle:
+        """The handle of the strategy of that class, or at that position. Raises `KeyError` if there is none or
+        several."""
+        if isinstance(kind, int):
+            if not -len(self.layers) <= kind < len(self.layers):
+                raise KeyError(f"policy {self.name!r} has {len(self.layers)} strategies")
+            found = [self.layers[kind]]
+        else:
+            found = [layer for layer in self.layers if isinstance(layer.options, kind)]
+        if len(found) != 1:
+            raise KeyError(
+                f"policy {self.name!r} has {len(found) or 'no'} {getattr(kind, '__name__', kind)}"
+                + ("; name one by its position" if found else "")
+            )
+        return HANDLES.get(found[0].options.KIND, Handle)(found[0], self.ports)
 
     def _frame(self, function: Any, asynchronous: bool) -> Any:
         return frame_for(self, function, asynchronous=asynchronous)
+
+    def _reframe(self, guarded: Any, function: Any, asynchronous: bool) -> None:
+        restart(guarded, self, function, asynchronous=asynchronous)
 
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call an ordinary function under this policy. A coroutine function is refused: use `acall`."""
@@ -101,4 +220,4 @@ def _judging_by(failures: Any, part: Options | Shared) -> Options | Shared:
 
 def shared(name: str, options: Options, *, seed: int | None = None) -> Shared:
     """One strategy's state under a name, to stand in many policies: one breaker for one database, say."""
-    return Shared(name, options, seed=int.from_bytes(urandom(8), "little") if seed is None else seed)
+    return Shared(name, options, seed=forking.fresh_seed() if seed is None else seed)

@@ -123,7 +123,9 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
                 alarm = Alarm(loop, task, deadline - clock()) if deadline < execution.deadlines[0] and task else None
                 published = AMBIENT.set(deadline)
                 try:
-                    outcome = function(*args, **kwargs) if what == ATTEMPT else substitute_for(policy, action)
+                    outcome = (
+                        function(*args, **kwargs) if what == ATTEMPT else substitute_for(policy, action, args, kwargs)
+                    )
                     awaitable = hasattr(outcome, "__await__")
                     if awaitable:
                         outcome = await outcome

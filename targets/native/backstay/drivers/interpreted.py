@@ -18,20 +18,25 @@ class InterpretedPolicy(Policy):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._call = lambda function, /, *args, **kwargs: sync.run(self, function, args, kwargs)
-        self._acall = lambda function, /, *args, **kwargs: _arun(self, function, args, kwargs)
+        self._call = self._run
+        self._acall = self._arun
+
+    def _run(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return sync.run(self, function, args, kwargs)
+
+    async def _arun(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        from backstay.drivers import aio
+
+        return await aio.run(self, function, args, kwargs)
 
     def _frame(self, function: Any, asynchronous: bool) -> Any:
-        if asynchronous:
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            return guarded.policy._run(function, *args, **kwargs)  # type: ignore[attr-defined]
 
-            async def guarded(*args: Any, **kwargs: Any) -> Any:
-                return await _arun(self, function, args, kwargs)
+        async def aguarded(*args: Any, **kwargs: Any) -> Any:
+            return await aguarded.policy._arun(function, *args, **kwargs)  # type: ignore[attr-defined]
 
-            return guarded
-        return lambda *args, **kwargs: sync.run(self, function, args, kwargs)
+        return aguarded if asynchronous else guarded
 
-
-def _arun(policy: Policy, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    from backstay.drivers import aio
-
-    return aio.run(policy, function, args, kwargs)
+    def _reframe(self, guarded: Any, function: Any, asynchronous: bool) -> None:
+        """Nothing to do: its policy is asked at each call."""

@@ -42,9 +42,12 @@ def refuse_coroutine(value: Any, where: str) -> None:
         raise ConfigurationError(f"{where} returned a coroutine in a sync call; use acall() or an async function")
 
 
-def substitute_for(policy: Policy, action: tuple[Any, ...]) -> Any:
+def substitute_for(policy: Policy, action: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The substitute that a SUBSTITUTE action asks for: the Fallback's value, or what its function returns."""
     value = policy.layers[action[3]].options.value
     if not callable(value):
         return value
-    return value(action[4] or Failure("result", f"{policy.name}: an unacceptable result", domain="backstay"))
+    failure = action[4] or Failure("result", f"{policy.name}: an unacceptable result", domain="backstay")
+    if getattr(policy.layers[action[3]].options, "TAKES_ARGUMENTS", False):
+        return value(failure, *args, **kwargs)
+    return value(failure)

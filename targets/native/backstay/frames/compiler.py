@@ -22,7 +22,6 @@ from backstay_core.strategies.timeout import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from backstay.policy import Policy
@@ -93,9 +92,8 @@ def compile_into(frame: Any, policy: Policy, function: Any, asynchronous: bool, 
     if as_argument:
         parameters = "_bs_f, /, " + parameters
         call = f"_bs_awaited({call}, _bs_P.name)" if asynchronous else call
-    composer = Composer(
-        policy, asynchronous, "await " + call if asynchronous else call, checked=signature is None or as_argument
-    )
+    call = "await " + call if asynchronous else call
+    composer = Composer(policy, asynchronous, call, arguments, checked=signature is None or as_argument)
     source = f"{'async ' if asynchronous else ''}def frame({parameters}):\n" + composer.write()
     code = code_of(source)
     name = frame.__name__
@@ -119,9 +117,17 @@ async def _stand_in_async(*_bs_args: Any, **_bs_kwargs: Any) -> Any:
 
 def frame_for(policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False) -> Any:
     """A function that guards `function`, or, with `as_argument`, whatever function it gets as its first argument."""
-    names: dict[str, Any] = {"__builtins__": __builtins__}
     code = (_stand_in_async if asynchronous else _stand_in).__code__
-    frame = FunctionType(code, names, getattr(function, "__name__", "call"))
-    compiling: Callable[[], Any] = lambda: compile_into(frame, policy, function, asynchronous, as_argument)  # noqa: E731
-    names["_bs_compile"] = compiling
+    frame = FunctionType(code, {"__builtins__": __builtins__}, getattr(function, "__name__", "call"))
+    restart(frame, policy, function, asynchronous=asynchronous, as_argument=as_argument)
     return frame
+
+
+def restart(frame: Any, policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False) -> None:
+    """Let `frame` be compiled anew on its next call."""
+
+    def compiling() -> Any:
+        return compile_into(frame, policy, function, asynchronous, as_argument)
+
+    frame.__globals__["_bs_compile"] = compiling
+    frame.__code__ = (_stand_in_async if asynchronous else _stand_in).__code__

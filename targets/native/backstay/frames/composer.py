@@ -23,11 +23,12 @@ GATES = (Breaker, Places)
 class Composer:
     """One frame in the making. `names` are the global names that its code will find."""
 
-    def __init__(self, policy: Policy, asynchronous: bool, call: str, *, checked: bool) -> None:
+    def __init__(self, policy: Policy, asynchronous: bool, call: str, arguments: str, *, checked: bool) -> None:
         self.policy = policy
         self.layers: tuple[Any, ...] = policy.layers
         self.asynchronous = asynchronous
         self.call = call
+        self.arguments = arguments
         self.checked = checked  # refuse a coroutine where a result belongs
         self.writer = Writer()
         self.bounded = any(isinstance(layer, Deadline) for layer in self.layers)

@@ -12,7 +12,8 @@ def substitute(c: Composer, x: int) -> None:
     w = c.writer
     options = c.layers[x].options
     code = callable(options.value)
-    made = f"_bs_L{x}.options.value({{}})" if code else f"_bs_L{x}.options.value"
+    arguments = f", {c.arguments}" if getattr(options, "TAKES_ARGUMENTS", False) else ""
+    made = f"_bs_L{x}.options.value({{}}{arguments})" if code else f"_bs_L{x}.options.value"
 
     def make(failure: str) -> None:
         with w.block("if _bs_P.emit is not None:"):

@@ -1,0 +1,94 @@
+"""Policies made from a policy: the same state, some options changed for some calls.
+
+Gates keep their state whatever policy asks them, so only what a call carries itself can be changed: the options of
+Timeouts, Retries and Fallbacks. A Retry that is changed keeps its budget.
+"""
+
+from __future__ import annotations
+
+from backstay.strategies import Fallback, Timeout
+from backstay.watching import hub_of
+from backstay_core.canonical import fnv1a
+from backstay_core.failure import ConfigurationError
+from backstay_core.options import nearest
+from backstay_core.policy import Shared
+from backstay_core.strategies.contract import GATE
+from backstay_core.strategies.retry import Retrier
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from backstay.policy import Policy
+
+MOST_DERIVED = 64  # policies that one policy remembers having made
+
+
+class FunctionFallback(Fallback):
+    """The fallback of one function: its value is a function of the failure and of the call's arguments."""
+
+    TAKES_ARGUMENTS = True
+
+
+def borrowed(state: Any) -> Shared:
+    """A state that lives elsewhere, to stand in another policy."""
+    shared = object.__new__(Shared)
+    shared.name = state.options.KIND
+    shared.options = state.options
+    shared.state = state
+    return shared
+
+
+def with_options(policy: Policy, changes: dict[str, Any]) -> Policy:
+    """The policy with options changed: ``timeout`` is the seconds of the outermost Timeout, other names are options.
+
+    Raises `ConfigurationError` for names that no strategy has, that several have, or that belong to a shared state.
+    """
+    parts: list[Any] = [borrowed(layer) for layer in policy.layers]
+    for name, value in changes.items():
+        position, option = _find(policy, name)
+        current = parts[position].options if isinstance(parts[position], Shared) else parts[position]
+        changed = current.replace(**{option: value})
+        layer = policy.layers[position]
+        if isinstance(layer, Retrier) and layer.budget is not None and option != "budget":
+            changed = changed.replace(budget=borrowed(layer.budget))
+        parts[position] = changed
+    return _derived(policy, parts, repr(sorted(changes)))
+
+
+def with_fallback(policy: Policy, handler: Callable[..., Any], on: Any) -> Policy:
+    """The policy inside a Fallback to `handler`."""
+    return _derived(policy, [FunctionFallback(handler, on=on), *map(borrowed, policy.layers)], "fallback")
+
+
+def _derived(policy: Policy, parts: list[Any], what: str) -> Policy:
+    other = type(policy)(policy.name, *parts, seed=policy.seed ^ int(fnv1a(what), 16))
+    other.ports = policy.ports
+    other.emit = hub_of(policy, policy.name)
+    return other
+
+
+def _find(policy: Policy, name: str) -> tuple[int, str]:
+    """Where an option is: the strategy's position and the option's own name."""
+    layers = policy.layers
+    if name == "timeout":
+        found = [x for x, layer in enumerate(layers) if isinstance(layer.options, Timeout)][:1]
+        option = "seconds"
+    else:
+        found = [x for x, layer in enumerate(layers) if any(field.name == name for field in layer.options.FIELDS)]
+        option = name
+    free = [x for x in found if layers[x].ROLE != GATE]
+    if len(free) == 1:
+        return free[0], option
+    if found and not free:
+        owner = layers[found[0]].options.KIND
+        raise ConfigurationError(f"policy {policy.name!r}: {name!r} belongs to its {owner}, which all calls share")
+    if free:
+        raise ConfigurationError(f"policy {policy.name!r}: several strategies have an option {name!r}")
+    known = ("timeout", *sorted({f.name for layer in layers if layer.ROLE != GATE for f in layer.options.FIELDS}))
+    hint = nearest(name, known)
+    raise ConfigurationError(
+        f"policy {policy.name!r} has no option {name!r}"
+        + (f"; did you mean {hint!r}?" if hint else f"; using() takes {', '.join(known)}")
+    )

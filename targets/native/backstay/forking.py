@@ -1,0 +1,58 @@
+"""After a fork: the child has streams of its own, and nobody in it holds what the parent's threads held.
+
+A child that drew the parent's pauses would retry in step with it. Calls that were inside a gate when the process
+forked live on in the parent; the child's gates begin a new epoch, as if revived (see `backstay_core.state`). Policies
+with a seed of their own keep it.
+"""
+
+from __future__ import annotations
+
+import os
+from _weakref import ref
+
+from backstay_core.strategies.breaker import Breaker
+from backstay_core.strategies.bulkhead import Places, Room
+from backstay_core.strategies.window import Probes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from backstay.policy import Policy
+
+_POLICIES: list[Any] = []
+
+
+def fresh_seed() -> int:
+    return int.from_bytes(os.urandom(8), "little")
+
+
+def watch(policy: Policy) -> None:
+    """Renew `policy` in the children of this process."""
+    _POLICIES.append(ref(policy, _POLICIES.remove))
+
+
+def renew() -> None:
+    """Called in the child, in its only thread."""
+    for reference in list(_POLICIES):
+        policy = reference()
+        if policy is None:
+            continue
+        if not policy.seeded:
+            policy.seed = fresh_seed()
+        for layer in policy.layers:
+            if isinstance(layer, Places):
+                layer.epoch = Room(layer.options.limit)
+                layer.head = layer.tail = None
+                layer.waiting = 0
+            elif isinstance(layer, Breaker):
+                if not policy.seeded:
+                    layer.seed = fresh_seed()
+                if isinstance(layer.epoch, Probes):
+                    passed = layer.epoch.passed
+                    layer.epoch = Probes(layer.epoch.since)
+                    layer.epoch.passed = passed
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=renew)

@@ -1,0 +1,112 @@
+"""Handles: what a person may ask and do with one strategy of a running policy
+(``policy[CircuitBreaker].force_open()``)."""
+
+from __future__ import annotations
+
+from backstay_core.clock import SECOND
+from backstay_core.options import PPM
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from backstay.drivers.ports import Ports
+    from backstay_core.strategies.breaker import Breaker
+    from backstay_core.strategies.bulkhead import Places
+    from backstay_core.strategies.retry import Retrier
+
+
+class Handle:
+    """A strategy of a running policy. `options` are its options."""
+
+    __slots__ = ("_ports", "_state")
+
+    def __init__(self, state: Any, ports: Ports) -> None:
+        self._state = state
+        self._ports = ports
+
+    @property
+    def options(self) -> Any:
+        return self._state.options
+
+    def snapshot(self) -> dict[str, Any]:
+        """Its state as plain data."""
+        data: dict[str, Any] = self._state.snapshot(self._ports.clock())
+        return data
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.options!r}>"
+
+
+class BreakerHandle(Handle):
+    """A circuit breaker (rules CB17 to CB21 say what the methods do)."""
+
+    __slots__ = ()
+    _state: Breaker
+
+    @property
+    def state(self) -> str:
+        """closed, open or half_open: what it was when a call last asked."""
+        return self._state.state
+
+    @property
+    def mode(self) -> str:
+        """auto, forced_open, forced_closed, disabled or metrics_only."""
+        return self._state.mode
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until it probes; 0 unless it is open."""
+        return max(0, self._state.until - self._ports.clock()) / SECOND if self._state.state == "open" else 0.0
+
+    def force_open(self) -> None:
+        self._state.force_open(self._ports.clock())
+
+    def force_closed(self) -> None:
+        self._state.force_closed(self._ports.clock())
+
+    def disable(self) -> None:
+        self._state.disable(self._ports.clock())
+
+    def metrics_only(self) -> None:
+        self._state.metrics_only(self._ports.clock())
+
+    def auto(self) -> None:
+        self._state.auto(self._ports.clock())
+
+
+class BulkheadHandle(Handle):
+    """A bulkhead."""
+
+    __slots__ = ()
+    _state: Places
+
+    @property
+    def inside(self) -> int:
+        """Calls inside now."""
+        return self._state.options.limit - self._state.free - self._state.waiting
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for a place."""
+        return self._state.waiting
+
+
+class RetryHandle(Handle):
+    """A Retry."""
+
+    __slots__ = ()
+    _state: Retrier
+
+    @property
+    def tokens(self) -> float | None:
+        """Attempts that the budget has left; None without a budget."""
+        budget = self._state.budget
+        return None if budget is None else budget.tokens / PPM
+
+
+HANDLES: dict[str, type[Handle]] = {
+    "circuit_breaker": BreakerHandle,
+    "bulkhead": BulkheadHandle,
+    "retry": RetryHandle,
+}
