@@ -1,0 +1,319 @@
+"""Runs conformance vectors on the native target in virtual time: compiled frames and drivers, sync and asyncio.
+
+A runner gives {"calls": …, "final": …} with what can be seen from outside: attempts, substitutes, the end of each call
+and the state that is left. It gives None for a vector that it cannot express:
+
+* an asyncio loop has no order for what happens in the same nanosecond, and its callers can always wait in a queue;
+* a thread runs one call after another, and nothing can interrupt it;
+* neither lies to itself: events that a host sends by mistake (`strays`) are for the step machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+from backstay import Fallback, Policy, UnifiedError
+from backstay.deadline import AMBIENT
+from backstay.drivers.interpreted import InterpretedPolicy
+from backstay_core.clock import SECOND
+from backstay_core.failure import Failure
+from tests.conformance import simulate
+from tests.conformance.simulate import ns
+from tests.support.virtual import ManualPorts, VirtualLoop
+
+Vector = dict[str, Any]
+Trace = list[list[Any]]
+VISIBLE = ("attempt", "substitute", "aborted", "complete", "fail")
+
+
+class Scripted(UnifiedError):
+    """The error of an operation whose script says that it fails so."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.kind)
+        self._failure = failure
+
+    @property
+    def failure(self) -> Failure:
+        return self._failure
+
+
+def visible(trace: Trace) -> Trace:
+    """What a trace of the step machine shows of a driver's work."""
+    return [entry for entry in trace if entry[1] in VISIBLE]
+
+
+# -- what the step machine makes of the vector -----------------------------------------------------------------------
+
+
+class Watched(simulate.Agenda):
+    """An agenda that notes at which times more than one thing could have happened first."""
+
+    latest: Watched
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.timers: Counter[int] = Counter()
+        self.given: set[int] = set()  # times that the vector itself names
+        self.began = False
+        Watched.latest = self
+
+    def add(self, at: int, do: Any, *args: Any) -> None:
+        if not self.began:
+            self.given.add(at)
+        elif at > self.now:
+            call, scheduled = do.__self__, self.now
+            before = signature(call)
+
+            def fire(*args: Any) -> None:
+                changed = signature(call) != before
+                if not changed or self.changed_at(call, scheduled) == at:  # else it is about something long over
+                    self.timers[at] += 1
+                do(*args)
+
+            super().add(at, fire, *args)
+            return
+        super().add(at, do, *args)
+
+    @staticmethod
+    def changed_at(call: simulate.Call, scheduled: int) -> int:
+        last: int = call.trace[-1][0] if call.trace else scheduled
+        return last
+
+    def run(self) -> None:
+        self.began = True
+        super().run()
+
+    @property
+    def ambiguous(self) -> bool:
+        return any(count > 1 or at in self.given for at, count in self.timers.items())
+
+
+def signature(call: simulate.Call) -> tuple[Any, ...]:
+    execution = call.execution
+    return execution.token, execution.mode, execution.at
+
+
+def specified(vector: Vector) -> tuple[dict[str, Any], Watched]:
+    with patch.object(simulate, "Agenda", Watched):
+        return simulate.run(vector), Watched.latest
+
+
+# -- the same on the native target -----------------------------------------------------------------------------------
+
+
+class Call:
+    """One call of the vector: its script, and its trace."""
+
+    def __init__(self, written: dict[str, Any], now: Callable[[], int]) -> None:
+        self.now = now
+        self.scripts = {
+            "attempt": written.get("attempts", [simulate.DEFAULT]),
+            "substitute": written.get("substitutes", [[0, "substitute"]]),
+        }
+        self.begun = Counter[str]()
+        self.deadline = ns(written["deadline"]) if "deadline" in written else None
+        self.number = written.get("policy", 0)
+        self.trace: Trace = []
+
+    def note(self, *entry: Any) -> None:
+        self.trace.append([self.now(), *entry])
+
+    def begin(self, what: str, *more: Any) -> tuple[int, Any]:
+        """An operation begins: how long it takes, and its outcome."""
+        self.note(what, *more)
+        script = self.scripts[what]
+        took, written = script[min(self.begun[what], len(script) - 1)]
+        self.begun[what] += 1
+        kind, payload = simulate.outcome(written)
+        return ns(took), Scripted(payload) if kind == "error" else payload
+
+    def ended(self, error: Exception) -> None:
+        failure = error.failure if isinstance(error, UnifiedError) else Failure("programming")
+        assert failure is not None, error
+        pause = failure.retry_after
+        self.note("fail", failure.kind, failure.reason, *([] if pause is None else [pause]))
+
+
+CURRENT: ContextVar[Call] = ContextVar("current call")
+
+
+class World(simulate.World):
+    """The policies of a vector on the native target. `substitute` makes the value of the Fallback at a position."""
+
+    def __init__(self, vector: Vector, policies: type[Policy], substitute: Callable[[int], Any], ports: Any) -> None:
+        self.kind = policies
+        self.substitute = substitute
+        self.ports = ports
+        super().__init__(vector)
+
+    def policy(self, data: dict[str, Any]) -> Policy:
+        strategies: list[Any] = []
+        for position, row in enumerate(data["strategies"]):
+            if "shared" in row:
+                strategies.append(self.shared[row["shared"]])
+                continue
+            options: Any = self.kind.strategy_from_data(row, data["name"])
+            if isinstance(options, Fallback):
+                options = options.replace(value=self.substitute(position))
+            strategies.append(options)
+        return self.made(self.kind(data["name"], *strategies, seed=data.get("seed", 0)))
+
+    def mistake(self, position: int, option: str) -> None:
+        first = self.policies[0]
+        strategies: list[Any] = list(first.strategies)
+        strategies[position] = strategies[position].replace(**{option: simulate.Raises()})
+        self.policies[0] = self.made(self.kind(first.name, *strategies, seed=first.seed))
+
+    def made(self, policy: Policy) -> Policy:
+        policy.ports = self.ports
+        return policy
+
+    def final(self, end: int) -> list[Any]:
+        return [part["state"] for part in self.policies[0].snapshot(end)["state"]["strategies"]]
+
+
+def timetable(vector: Vector) -> list[tuple[int, str, Any]]:
+    """What the vector itself makes happen, in order: calls that begin, calls that are aborted, an operator's hand."""
+    items: list[tuple[int, str, Any]] = []
+    for number, written in enumerate(vector["calls"]):
+        items.append((ns(written["at"]), "begin", number))
+        if "abort" in written:
+            items.append((ns(written["abort"]), "abort", number))
+    items += [(ns(what["at"]), "manual", what) for what in vector.get("manual", [])]
+    return sorted(items, key=lambda item: item[0])
+
+
+def outcome_of(begun: tuple[int, Any]) -> Any:
+    if isinstance(begun[1], Scripted):
+        raise begun[1]
+    return begun[1]
+
+
+def run_sync(policies: type[Policy], vector: Vector) -> dict[str, Any] | None:
+    """One call after another in this thread."""
+    expected, agenda = specified(vector)
+    interrupted = any(entry[1] in ("aborted", "cancel") for trace in expected["calls"] for entry in trace)
+    if agenda.ambiguous or interrupted or any("strays" in call for call in vector["calls"]):
+        return None
+    ports = ManualPorts()
+    clock = ports.manual
+
+    def operate(what: str, *more: Any) -> Any:
+        begun = CURRENT.get().begin(what, *more)
+        ports.advance(begun[0])
+        return outcome_of(begun)
+
+    world = World(vector, policies, lambda position: lambda failure: operate("substitute", position), ports)
+    guarded = [policy(lambda: operate("attempt")) for policy in world.policies]
+    calls = [Call(written, lambda: clock.now) for written in vector["calls"]]
+    for at, what, item in timetable(vector):
+        if clock.now > at:
+            return None  # something would have happened during a call
+        clock.now = at
+        if what == "manual":
+            world.manual(item, at)
+        elif what == "begin":
+            call = calls[item]
+            CURRENT.set(call)
+            published = AMBIENT.set(call.deadline)
+            try:
+                call.note("complete", guarded[call.number]())
+            except Exception as error:
+                call.ended(error)
+            finally:
+                AMBIENT.reset(published)
+    return {"calls": [call.trace for call in calls], "final": world.final(end_of(vector, agenda))}
+
+
+def end_of(vector: Vector, agenda: Watched) -> int:
+    return ns(vector["end"]) if "end" in vector else agenda.now
+
+
+def run_asyncio(policies: type[Policy], vector: Vector) -> dict[str, Any] | None:
+    """Each call in a task of its own on one loop; an abort cancels the task."""
+    _, agenda = specified(vector)
+    if agenda.ambiguous or any("strays" in call or not call.get("queue", True) for call in vector["calls"]):
+        return None
+    interruptible = vector.get("interruptible", True)
+    if not interruptible and any("abort" in call for call in vector["calls"]):
+        return None
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, VirtualLoop)
+        return runner.run(_on_loop(loop, policies, vector, interruptible, end_of(vector, agenda)))
+
+
+async def _on_loop(
+    loop: VirtualLoop, policies: type[Policy], vector: Vector, interruptible: bool, end: int
+) -> dict[str, Any]:
+    async def until(time: int) -> None:
+        while loop.now < time:
+            try:
+                await asyncio.sleep((time - loop.now) / SECOND)
+            except asyncio.CancelledError:
+                if interruptible:
+                    raise
+
+    async def operate(what: str, *more: Any) -> Any:
+        begun = CURRENT.get().begin(what, *more)
+        await until(loop.now + begun[0])
+        return outcome_of(begun)
+
+    async def one(call: Call) -> None:
+        CURRENT.set(call)
+        AMBIENT.set(call.deadline)
+        try:
+            call.note("complete", await guarded[call.number]())
+        except Exception as error:
+            call.ended(error)
+
+    async def settle() -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    def attempt_of(policy: Policy) -> Callable[[], Coroutine[Any, Any, Any]]:
+        async def attempt() -> Any:
+            return await operate("attempt")
+
+        return policy(attempt)
+
+    world = World(vector, policies, lambda position: lambda failure: operate("substitute", position), loop.ports)
+    guarded = [attempt_of(policy) for policy in world.policies]
+    calls = [Call(written, lambda: loop.now) for written in vector["calls"]]
+    tasks: dict[int, asyncio.Task[None]] = {}
+    items = timetable(vector)
+    for (at, what, item), following in zip(items, [*items[1:], None], strict=True):
+        await until(at)
+        if what == "begin":
+            tasks[item] = loop.create_task(one(calls[item]))
+        elif what == "manual":
+            world.manual(item, at)
+        elif not tasks[item].done():
+            calls[item].note("aborted")
+            tasks[item].cancel()
+        if what != "abort" or following is None or following[:2] != (at, "abort"):  # who goes together, goes at once
+            await settle()
+    await until(max(end, loop.now))
+    await settle()
+    final = world.final(end)
+    left = [task for task in tasks.values() if not task.done()]
+    traces = [list(call.trace) for call in calls]
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+    return {"calls": traces, "final": final}
+
+
+FLAVOURS: dict[str, type[Policy]] = {"frames": Policy, "stepwise": InterpretedPolicy}
+RUNNERS: dict[str, Callable[[Vector], dict[str, Any] | None]] = {
+    f"{name}, {flavour}": partial(runner, policies)
+    for name, runner in (("sync", run_sync), ("asyncio", run_asyncio))
+    for flavour, policies in FLAVOURS.items()
+}
