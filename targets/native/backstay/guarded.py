@@ -9,7 +9,7 @@ from backstay.policy import Policy
 from backstay_core.failure import Failure
 
 P = ParamSpec("P")
-R = TypeVar("R", covariant=True)
+R = TypeVar("R")
 H = TypeVar("H", bound=Callable[..., Any])
 
 

@@ -96,7 +96,8 @@ class Policy(core.Policy):
         call's own arguments and whose result takes the place of the call's.
         """
         if isinstance(function, (staticmethod, classmethod)):
-            wrapped: Any = type(function)(self(function.__func__))
+            method: Any = function
+            wrapped: Guarded[P, R] = type(method)(self(method.__func__))
             return wrapped
         asynchronous = bool(_callable(self, function) & CO_COROUTINE)
         guarded = self._frame(function, asynchronous)
@@ -116,7 +117,11 @@ class Policy(core.Policy):
 
         def fallback(handler: Any = None, /, *, on: Any = None) -> Any:
             if handler is None:
-                return lambda handler: fallback(handler, on=on)
+
+                def waiting(handler: Any) -> Any:
+                    return fallback(handler, on=on)
+
+                return waiting
             if not callable(handler):
                 raise ConfigurationError(f"policy {self.name!r}: a fallback is a function; got {handler!r}")
             guarded.policy = with_fallback(self, handler, on)
