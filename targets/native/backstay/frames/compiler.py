@@ -69,6 +69,7 @@ def _names(policy: Policy, composer: Composer, function: Any) -> dict[str, Any]:
         names.update(_loop_names(policy))
     for x, layer in enumerate(policy.layers):
         names[f"L{x}"] = layer
+        names[f"at{x}"] = composer.where(x)
         if isinstance(layer, Breaker):
             _answers(names, "V", x, judging.verdicts(layer))
         elif isinstance(layer, Retrier):

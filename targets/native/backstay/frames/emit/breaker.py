@@ -28,7 +28,7 @@ def enter(c: Composer, x: int, first: int) -> None:
         w.line(f"_bs_p{x} = _bs_L{x}.admit(_bs_b)")
         with w.block(f"if _bs_p{x}.decision < 0:"):
             c.abandon(first, x)
-            w.line(f"raise _bs_refusal(_bs_p{x}, {c.where(x)!r})")
+            w.line(f"raise _bs_refusal(_bs_p{x}, _bs_at{x})")
     if not is_plain(c.layers[x]):
         w.line(f"_bs_b{x} = _bs_clock()")
 
@@ -98,4 +98,4 @@ def _refuse(c: Composer, x: int) -> None:
     w = c.writer
     with w.block(f"if _bs_L{x}.emit is not None:"):
         w.line(f"_bs_L{x}.tell(_bs_b, 'refused')")
-    w.line(f"raise _bs_CircuitOpen({c.where(x)!r}, 'CIRCUIT_OPEN', _bs_L{x}.until - _bs_b)")
+    w.line(f"raise _bs_CircuitOpen(_bs_at{x}, 'CIRCUIT_OPEN', _bs_L{x}.until - _bs_b)")

@@ -15,7 +15,7 @@ def enter(c: Composer, x: int, first: int) -> None:
     w.line(f"_bs_p{x} = _bs_L{x}.epoch")
     w.line(f"_bs_x = _bs_p{x}.free; _bs_p{x}.free = _bs_x - (_bs_x > 0)")  # one line, no branch: see `tracing`
     with w.block("if _bs_x <= 0:"):
-        wait = f"_bs_p{x} = {waits}(_bs_L{x}, {c.where(x)!r}, _bs_P.ports{bounds})"
+        wait = f"_bs_p{x} = {waits}(_bs_L{x}, _bs_at{x}, _bs_P.ports{bounds})"
         if x == first:
             w.line(wait)
             return

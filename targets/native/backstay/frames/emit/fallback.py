@@ -25,7 +25,7 @@ def substitute(c: Composer, x: int) -> None:
             with w.block("if _bs_hasattr(_bs_r, '__await__'):"):
                 w.line("_bs_r = await _bs_r")
         elif code:
-            w.line(f"_bs_mistake(_bs_r, {c.where(x)!r})")
+            w.line(f"_bs_mistake(_bs_r, _bs_at{x})")
 
     with w.block("except _bs_Exception as _bs_e:"):
         w.line(f"_bs_v = _bs_A{x}(_bs_type(_bs_e))")

@@ -48,7 +48,7 @@ def retried(c: Composer, x: int, end: int) -> None:
                 w.line(f"_bs_w = _bs_ask_W{x}(_bs_e)")
             with w.block(f"if _bs_w < 0 or _bs_n{x} >= {options.attempts}:"):
                 with w.block(f"if _bs_n{x} > 1:"):
-                    w.line(f"_bs_note(_bs_e, {c.policy.name!r}, _bs_n{x}, 'attempts' if _bs_w >= 0 else 'never')")
+                    w.line(f"_bs_note(_bs_e, _bs_P.name, _bs_n{x}, 'attempts' if _bs_w >= 0 else 'never')")
                 w.line("raise")
             _pause(c, x, "_bs_w", error=True)
         with w.block("else:"):
@@ -80,7 +80,7 @@ def _pause(c: Composer, x: int, pushback: str, error: bool) -> None:
 
     def give_up(why: str) -> None:
         if error:
-            w.line(f"_bs_note(_bs_e, {c.policy.name!r}, _bs_n{x}, {why})", "raise")
+            w.line(f"_bs_note(_bs_e, _bs_P.name, _bs_n{x}, {why})", "raise")
         else:
             w.line("break")
 
