@@ -62,7 +62,7 @@ def _number(where: str, field: Field, value: "Any", kinds: "Any") -> "Any":
 def _count(where: str, field: Field, value: "Any") -> "dict[str, Any]":
     if isinstance(value, float):
         raise ConfigurationError(f"{where} must be a whole number; got {value!r}")
-    return {field.name: _number(where, field, value, int)}
+    return {field.name: int(_number(where, field, value, int))}  # no subclass with a text of its own
 
 
 def _seconds(where: str, field: Field, value: "Any") -> "dict[str, Any]":

@@ -359,3 +359,33 @@ class TestShared:
 
     def test_repr_names_it(self):
         assert repr(shared("db", Bulkhead(1))) == f"Shared('db', {Bulkhead(1)!r})"
+
+
+class Sly(int):
+    def __repr__(self) -> str:
+        return "__import__('os').abort()"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+
+class SlyFloat(float):
+    def __repr__(self) -> str:
+        return "__import__('os').abort()"
+
+    __str__ = __repr__
+
+
+def test_options_with_a_text_of_their_own_do_not_get_into_code(world: World):
+    policy = world.policy(
+        Timeout(SlyFloat(5)),
+        Retry(Sly(2), base=SlyFloat(0), cap=SlyFloat(3), budget=Budget(SlyFloat(1), burst=SlyFloat(9))),
+        CircuitBreaker(SlyFloat(0.5), Sly(7), minimum_calls=Sly(3)),
+        Bulkhead(Sly(2), queue=Sly(1)),
+    )
+    assert world.call(policy, lambda: "fine") == "fine"
+    guarded = policy(world.function(lambda: "fine"))
+    assert world.run(guarded) == "fine"
+    assert "import" not in getattr(guarded, "__source__", "")

@@ -72,7 +72,7 @@ class AlertRule:
             value = self._rate.per_second_milli(now)
             if value < int(self.data["rate"] * 1000 + 0.5):
                 return None
-        if self._fired is not None and now - self._fired < self.cooldown_ns:
+        if self._fired is not None and max(0, now - self._fired) < self.cooldown_ns:  # threads may come out of order
             self._held_back += 1
             return None
         self._fired = now

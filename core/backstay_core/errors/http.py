@@ -145,8 +145,8 @@ def http_date(text: str, now: "int | None" = None) -> "int | None":
         if now is None:
             return None
         this = 1970 + now // (SECOND * 31_556_952)  # mean Gregorian year
-        number += this // 100 * 100
-        if number > this + 50:
+        number += this // 100 * 100 + 100
+        while number > this + 50:
             number -= 100
     hour, minute, second = (int(part) for part in parts)
     m = _MONTHS.index(month) + 1

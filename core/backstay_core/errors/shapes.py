@@ -110,7 +110,8 @@ def _grpc(error: BaseException, name: str) -> Failure:
     trailing = read(error, "trailing_metadata")
     if callable(trailing):
         try:
-            for key, value in trailing() or ():
+            pairs: "Any" = trailing()
+            for key, value in pairs or ():
                 if key == _PUSHBACK:
                     pushback = _milliseconds(value)
         except Exception:

@@ -34,7 +34,7 @@ def _in_thread(c: Composer, x: int) -> None:
         with w.block("except _bs_Expired as _bs_e:"):
             with w.block(f"if _bs_e.layer is not _bs_L{x}:"):
                 w.line("raise")
-            w.line(f"raise _bs_TimedOut(_bs_at{x}, {layer.options.seconds!r}) from None")
+            w.line(f"raise _bs_TimedOut(_bs_at{x}, _bs_L{x}.options.seconds) from None")
     with w.block("finally:"):
         w.line(f"_bs_a[0] = _bs_o{x}")
     if c.tells_late(x):
@@ -92,7 +92,7 @@ def _in_loop(c: Composer, x: int) -> None:
                 f"if _bs_q{x}.entries.pop(_bs_k{x}, None) is None and _bs_t.uncancel() <= _bs_u{x}"
                 " and _bs_isinstance(_bs_e, _bs_CancelledError):"
             ):
-                w.line(f"raise _bs_TimedOut(_bs_at{x}, {layer.options.seconds!r}) from _bs_e")
+                w.line(f"raise _bs_TimedOut(_bs_at{x}, _bs_L{x}.options.seconds) from _bs_e")
         w.line("raise")
     if always:
         w.line(f"_bs_reset(_bs_s{x})")
