@@ -13,9 +13,16 @@ from functools import partial
 from typing import Any
 
 from backstay import Policy
-from backstay.drivers.interpreted import InterpretedPolicy
+from backstay.drivers import interpreted
 from backstay_core.clock import SECOND, to_ns
 from tests.support.virtual import ManualPorts, VirtualLoop
+
+
+class InterpretedPolicy(Policy):
+    """Calls are carried out step by step, as on a free-threaded build."""
+
+    FRAMES = interpreted
+    EXECUTION = interpreted.LockedExecution
 
 
 class Script:

@@ -6,12 +6,14 @@ from sys import version_info
 
 from backstay import forking, strategies
 from backstay.derivation import MOST_DERIVED, with_fallback, with_options
+from backstay.drivers import interpreted
 from backstay.drivers.operation import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, flags_of
 from backstay.drivers.ports import REAL, Ports
-from backstay.frames.compiler import frame_for, restart
+from backstay.frames import compiler
 from backstay.handles import HANDLES, Handle
 from backstay.watching import listen
 from backstay_core import policy as core
+from backstay_core.execution import Execution
 from backstay_core.failure import ConfigurationError
 from backstay_core.options import Options
 from backstay_core.policy import Shared
@@ -46,14 +48,18 @@ class Policy(core.Policy):
 
     STRATEGIES = {cls.KIND: cls for cls in strategies.ALL}  # noqa: RUF012 - a constant table
 
+    #  how calls are carried out: compiled, or without the interpreter lock step by step
+    FRAMES: Any = interpreted if interpreted.free_threaded() else compiler
+    EXECUTION: type[Execution] = interpreted.LockedExecution if interpreted.free_threaded() else Execution
+
     def __init__(self, name: str, *parts: Options | Shared, failures: Any = None, seed: int | None = None) -> None:
         if failures is not None:
             parts = tuple(_judging_by(failures, part) for part in parts)
         super().__init__(name, *parts, seed=forking.fresh_seed() if seed is None else seed)
         self.seeded = seed is not None
         self.ports: Ports = REAL
-        self._call: Any = frame_for(self, None, asynchronous=False, as_argument=True)
-        self._acall: Any = frame_for(self, None, asynchronous=True, as_argument=True)
+        self._call: Any = self.FRAMES.frame_for(self, None, asynchronous=False, as_argument=True)
+        self._acall: Any = self.FRAMES.frame_for(self, None, asynchronous=True, as_argument=True)
         self._using: dict[Any, Policy] = {}
         forking.watch(self)
 
@@ -100,7 +106,7 @@ class Policy(core.Policy):
             wrapped: Guarded[P, R] = type(method)(self(method.__func__))
             return wrapped
         asynchronous = bool(_callable(self, function) & CO_COROUTINE)
-        guarded = self._frame(function, asynchronous)
+        guarded = self.FRAMES.frame_for(self, function, asynchronous=asynchronous)
         guarded.__annotations__ = {}
         for attribute in DESCRIPTION:
             if hasattr(function, attribute):
@@ -125,7 +131,7 @@ class Policy(core.Policy):
             if not callable(handler):
                 raise ConfigurationError(f"policy {self.name!r}: a fallback is a function; got {handler!r}")
             guarded.policy = with_fallback(self, handler, on)
-            guarded.policy._reframe(guarded, function, asynchronous)
+            self.FRAMES.restart(guarded, guarded.policy, function, asynchronous=asynchronous)
             return handler
 
         return fallback
@@ -183,12 +189,6 @@ class Policy(core.Policy):
                 + ("; name one by its position" if found else "")
             )
         return HANDLES.get(found[0].options.KIND, Handle)(found[0], self.ports)
-
-    def _frame(self, function: Any, asynchronous: bool) -> Any:
-        return frame_for(self, function, asynchronous=asynchronous)
-
-    def _reframe(self, guarded: Any, function: Any, asynchronous: bool) -> None:
-        restart(guarded, self, function, asynchronous=asynchronous)
 
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call an ordinary function under this policy. A coroutine function is refused: use `acall`."""

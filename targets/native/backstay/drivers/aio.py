@@ -21,7 +21,6 @@ from backstay_core.execution import (
     SUBSTITUTE,
     WAIT,
     WAKE,
-    Execution,
 )
 from backstay_core.failure import NEVER, ConfigurationError
 
@@ -106,7 +105,7 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
     task = asyncio.current_task()
     clock = policy.ports.clock
     bell = Bell(loop)
-    execution = Execution(policy, bell.ring, current_deadline())
+    execution = policy.EXECUTION(policy, bell.ring, current_deadline())
     event: tuple[Any, ...] = (START,)
     outcome: Any = None  # of the latest operation: its value or its exception
     actions: Any = None

@@ -1,42 +1,70 @@
-"""A policy whose calls the drivers carry out step by step, instead of compiled frames.
+"""Frames that are not compiled: the drivers carry out every call step by step.
 
-Ten times slower, and the same decisions: the step machine is the specification, and tests hold the frames against it.
+Ten times slower, and the same decisions: the step machine is the specification, and tests hold the compiled frames
+against it. On free-threaded builds it is what policies use: the strategies' regions rely on the interpreter lock, so
+there one process-wide lock is held for each step of a call (never while its operation runs), see `LockedExecution`.
 """
 
 from __future__ import annotations
 
+import sys
+from _thread import RLock
+
 from backstay.drivers import sync
-from backstay.policy import Policy
+from backstay_core.execution import Execution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from backstay.policy import Policy
 
-class InterpretedPolicy(Policy):
-    """A `Policy` on the step machine."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._call = self._run
-        self._acall = self._arun
+def free_threaded() -> bool:
+    """Does this process run without the interpreter lock?"""
+    gil_enabled = getattr(sys, "_is_gil_enabled", None)
+    return gil_enabled is not None and not gil_enabled()
 
-    def _run(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return sync.run(self, function, args, kwargs)
 
-    async def _arun(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+def frame_for(policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False) -> Any:
+    """As `backstay.frames.compiler.frame_for`."""
+
+    def frame(*args: Any, **kwargs: Any) -> Any:
+        return sync.run(frame.policy, function, args, kwargs)  # type: ignore[attr-defined]
+
+    async def frame_async(*args: Any, **kwargs: Any) -> Any:
         from backstay.drivers import aio
 
-        return await aio.run(self, function, args, kwargs)
+        return await aio.run(frame_async.policy, function, args, kwargs)  # type: ignore[attr-defined]
 
-    def _frame(self, function: Any, asynchronous: bool) -> Any:
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            return guarded.policy._run(function, *args, **kwargs)  # type: ignore[attr-defined]
+    def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return sync.run(policy, function, args, kwargs)
 
-        async def aguarded(*args: Any, **kwargs: Any) -> Any:
-            return await aguarded.policy._arun(function, *args, **kwargs)  # type: ignore[attr-defined]
+    async def call_async(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        from backstay.drivers import aio
 
-        return aguarded if asynchronous else guarded
+        return await aio.run(policy, function, args, kwargs)
 
-    def _reframe(self, guarded: Any, function: Any, asynchronous: bool) -> None:
-        """Nothing to do: its policy is asked at each call."""
+    if as_argument:
+        return call_async if asynchronous else call
+    made: Any = frame_async if asynchronous else frame
+    made.policy = policy
+    return made
+
+
+def restart(frame: Any, policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False) -> None:
+    """As `backstay.frames.compiler.restart`."""
+    frame.policy = policy
+
+
+LOCK = RLock()  # reentrant: a wake-up may step another call of the same thread
+
+
+class LockedExecution(Execution):
+    """A call whose steps are taken one at a time in the whole process."""
+
+    __slots__ = ()
+
+    def step(self, event: tuple[Any, ...], now: int) -> list[tuple[Any, ...]]:
+        with LOCK:
+            return super().step(event, now)

@@ -19,7 +19,6 @@ from backstay_core.execution import (
     SUBSTITUTE,
     WAIT,
     WAKE,
-    Execution,
 )
 from backstay_core.failure import NEVER
 
@@ -42,7 +41,7 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
     ports = policy.ports
     clock = ports.clock
     bell = None if in_event_loop() else ports.doorbell()
-    execution = Execution(policy, None if bell is None else bell.ring, current_deadline())
+    execution = policy.EXECUTION(policy, None if bell is None else bell.ring, current_deadline())
     event: tuple[Any, ...] = (START,)
     outcome: Any = None  # of the latest operation: its value or its exception
     actions: Any = None
