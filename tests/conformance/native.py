@@ -20,12 +20,12 @@ from unittest.mock import patch
 
 from backstay import Fallback, Policy, UnifiedError
 from backstay.deadline import AMBIENT
-from backstay.drivers.interpreted import InterpretedPolicy
 from backstay_core.clock import SECOND
 from backstay_core.failure import Failure
 from tests.conformance import simulate
 from tests.conformance.simulate import ns
 from tests.support.virtual import ManualPorts, VirtualLoop
+from tests.support.worlds import FLAVOURS
 
 Vector = dict[str, Any]
 Trace = list[list[Any]]
@@ -311,7 +311,6 @@ async def _on_loop(
     return {"calls": traces, "final": final}
 
 
-FLAVOURS: dict[str, type[Policy]] = {"frames": Policy, "stepwise": InterpretedPolicy}
 RUNNERS: dict[str, Callable[[Vector], dict[str, Any] | None]] = {
     f"{name}, {flavour}": partial(runner, policies)
     for name, runner in (("sync", run_sync), ("asyncio", run_asyncio))

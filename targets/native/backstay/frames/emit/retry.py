@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from backstay_core.failure import NEVER
-from backstay_core.strategies.retry import CONSTANT, EXPONENTIAL, LINEAR, Retrier, Tokens
+from backstay_core.strategies.retry import Retrier, Tokens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from backstay.frames.composer import Composer
-
-UNRANDOM = (CONSTANT, LINEAR, EXPONENTIAL)
 
 
 def deposit(c: Composer, x: int) -> None:
@@ -101,7 +99,7 @@ def _pause(c: Composer, x: int, pushback: str, error: bool) -> None:
         return
     with w.block(f"if _bs_c{x} is None:"):
         began = f"_bs_b{x}" if options.total_ns is not None else "0"
-        stream = "None" if options.backoff in UNRANDOM else f"_bs_P.stream(_bs_i, {x})"
+        stream = f"_bs_P.stream(_bs_i, {x})" if retrier.draws else "None"
         w.line(f"_bs_c{x} = _bs_Attempts({began}, {stream})")
     pushback_asked = "0"
     if error:
