@@ -403,8 +403,8 @@ def test_a_bulkhead_has_no_opinion():
 def test_tokens_are_gained_once_though_the_clock_goes_back():
     tokens: Any = Budget(0, per_second=1, burst=1).state()
     assert tokens.take(10 * SECOND)
-    assert tokens.snapshot(5 * SECOND)["state"] == {"tokens": 0, "age": 0}
-    assert tokens.snapshot(10 * SECOND + SECOND // 2)["state"] == {"tokens": 500_000, "age": 0}
+    assert tokens.snapshot(5 * SECOND)["state"] == {"tokens": 0, "age": 0, "rest": 0}
+    assert tokens.snapshot(10 * SECOND + SECOND // 2)["state"] == {"tokens": 500_000, "age": 0, "rest": 0}
     assert not tokens.take(10 * SECOND + SECOND // 2)
     assert tokens.take(11 * SECOND)
 
@@ -413,14 +413,14 @@ def test_a_budget_is_restored():
     tokens: Any = Budget(0, per_second=1, burst=2).state()
     tokens.take(0)
     snapshot = tokens.snapshot(SECOND // 2, 1000)
-    assert snapshot["state"] == {"tokens": 1_500_000, "age": 0}
+    assert snapshot["state"] == {"tokens": 1_500_000, "age": 0, "rest": 0}
     other: Any = Budget(0, per_second=1, burst=2).state()
     other.restore(snapshot, 77, "revive", 1000 + SECOND // 4)
     assert (other.tokens, other.filled) == (1_500_000, 77 - SECOND // 4)
     snapshot["state"].update(tokens=7, age=None)
     other.restore(snapshot, 0, "resume")
     assert (other.tokens, other.filled) == (7, None)
-    for change in ({"tokens": 2_000_001}, {"age": -1}, {"tokens": None}):
+    for change in ({"tokens": 2_000_001}, {"age": -1}, {"tokens": None}, {"rest": SECOND}):
         bad = {**snapshot, "state": {**snapshot["state"], **change}}
         with pytest.raises(SnapshotError):
             other.restore(bad, 0, "resume")

@@ -76,13 +76,14 @@ class Budget(Options):
 class Tokens(State):
     """The state of a retry budget; tokens are counted in millionths."""
 
-    __slots__ = ("filled", "tokens")
+    __slots__ = ("filled", "rest", "tokens")
     options: Budget
 
     def __init__(self, options: Budget) -> None:
         super().__init__(options)
         self.tokens = options.burst_ppm
         self.filled: "int | None" = None  # up to when `per_second` has been credited
+        self.rest = 0  # what was then too little for a millionth, in billionths of one
 
     def deposit(self) -> None:
         full = self.options.burst_ppm
@@ -113,29 +114,32 @@ class Tokens(State):
             if filled is None:
                 self.filled = now
             return
-        gain = (now - filled) * rate // SECOND
+        credit = (now - filled) * rate + self.rest
+        gain = credit // SECOND
         if not gain:
             return
-        credited = filled + gain * SECOND // rate  # what was too little for a millionth is not lost
+        rest = credit % SECOND
         # -- straight line
         if self.filled == filled:
-            self.filled = credited
+            self.filled = now
             tokens = self.tokens + gain
             self.tokens = tokens if tokens < full else full
+            self.rest = rest if tokens < full else 0
         # -- end
 
     def body(self, now: int) -> "dict[str, Any]":
         self._fill(now)
         filled = self.filled
-        return {"tokens": self.tokens, "age": None if filled is None else max(0, now - filled)}
+        age = None if filled is None else max(0, now - filled)
+        return {"tokens": self.tokens, "age": age, "rest": self.rest}
 
     def parse(self, read: Reader, now: int) -> "Any":
         tokens = read.integer("tokens", most=self.options.burst_ppm)
         age = read.optional("age")
-        return tokens, None if age is None else now - age - read.elapsed
+        return tokens, None if age is None else now - age - read.elapsed, read.integer("rest", most=SECOND - 1)
 
     def adopt(self, parsed: "Any") -> None:
-        self.tokens, self.filled = parsed
+        self.tokens, self.filled, self.rest = parsed
 
 
 class Retry(Options):
