@@ -128,11 +128,13 @@ class CircuitBreaker(Strategy):
             if len([probe for probe in self.probes if probe[1] == "passed"]) >= self.close_after:
                 self.close()  # CB7
 
-    def over_a_rate(self, now):
+    def window(self, now):
         if self.window_calls:
-            window = [verdict for _, verdict in self.seen[-self.window_calls :]]
-        else:
-            window = [verdict for at, verdict in self.seen if at // self.tenth > now // self.tenth - 10]  # CB2
+            return [verdict for _, verdict in self.seen[-self.window_calls :]]
+        return [verdict for at, verdict in self.seen if at // self.tenth > now // self.tenth - 10]  # CB2
+
+    def over_a_rate(self, now):
+        window = self.window(now)
         failed = len([verdict for verdict in window if verdict.what == FAILED])
         slow = len([verdict for verdict in window if verdict.slow])
         if len(window) < self.minimum:

@@ -80,6 +80,12 @@ def test_a_file_is_well_formed(file: Path) -> None:
     assert text == one_format.text_of(vectors), "run tests/conformance/format.py"
 
 
+def test_the_end_is_not_before_the_last_entry() -> None:
+    for name, vector in VECTORS.items():
+        last = max(entry[0] for trace in vector["expect"]["calls"] for entry in trace)
+        assert vector.get("end", last) >= last, name
+
+
 def test_a_final_state_is_written_for_each_strategy_that_it_speaks_of() -> None:
     for name, vector in CURRENT.items():
         assert len(vector["expect"].get("final", [])) <= len(vector["policy"]["strategies"]), name

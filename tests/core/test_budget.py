@@ -27,6 +27,14 @@ def test_looking_often_loses_nothing() -> None:
     assert tokens.take(666_667)
 
 
+def test_time_in_which_it_was_full_does_not_count() -> None:
+    tokens = Budget(0.0, per_second=1.0, burst=1.0).state()
+    tokens.snapshot(0)
+    assert tokens.take(999)
+    assert tokens.snapshot(1998)["state"]["tokens"] == 0
+    assert tokens.snapshot(1999)["state"]["tokens"] == 1
+
+
 def test_the_rest_is_saved() -> None:
     tokens = Budget(0.0, per_second=0.7, burst=1.0).state()
     tokens.take(0)

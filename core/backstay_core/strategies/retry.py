@@ -116,7 +116,7 @@ class Tokens(State):
             return
         credit = (now - filled) * rate + self.rest
         gain = credit // SECOND
-        if not gain:
+        if not gain and self.tokens < full:
             return
         rest = credit % SECOND
         # -- straight line
