@@ -5,7 +5,8 @@ Rules:
 BH1   At most `limit` calls are inside.
 BH2   With all places taken a call waits if fewer than `queue` are waiting, else it is refused.
 BH3   Places are handed over in the order in which calls began to wait; while somebody waits nobody else enters.
-BH4   A call that has waited for `wait` is refused; so is one whose deadline comes while it waits (that Timeout fires).
+BH4   A call that has waited for `wait`, or until its caller's deadline, is refused. A Timeout that runs out while the
+      call waits fires.
 BH5   A place granted in the same instant in which waiting would have ended is taken.
 BH6   A call that is abandoned while it waits leaves the queue; if it had just been granted a place, it passes it on.
 BH7   Every call that was inside gives its place back once, whatever its outcome.
