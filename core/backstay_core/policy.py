@@ -83,6 +83,10 @@ class Policy:
         if self.emit is not None:
             inform(self.emit, now, event, detail)
 
+    def options(self) -> "tuple[Options, ...]":
+        """The options of its strategies, outermost first."""
+        return tuple(layer.options for layer in self.layers)
+
     def next_call(self) -> int:
         """The number of a call that begins now (PO3)."""
         # -- straight line

@@ -21,6 +21,7 @@ from backstay import (
     Timeout,
     shared,
 )
+from backstay_core.advice.lint import lint
 from backstay_core.clock import SECOND
 from backstay_core.events import Event
 from tests.support.worlds import LoopWorld, Script, World
@@ -231,7 +232,8 @@ class TestStandard:
         assert policy[Retry].options.budget == Budget()
         assert policy[Retry].options.idempotent
         assert policy[Bulkhead].options.limit == policy[Bulkhead].options.queue == 7
-        assert policy[4].options.seconds == 0.75
+        assert policy[4].options.seconds == pytest.approx(0.45)
+        assert lint(tuple(layer.options for layer in policy.layers)) == []
 
     def test_refuses_what_means_nothing(self):
         for wrong in ({"timeout": -1}, {"timeout": 1, "attempts": 0}, {"timeout": 1, "limit": 0}):

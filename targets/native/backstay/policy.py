@@ -78,19 +78,28 @@ class Policy(core.Policy):
         """The recommended composition for calls over a network that may take `timeout` seconds in all.
 
         Outermost first: the whole call's Timeout; a Retry with full jitter and a budget of a tenth of the traffic; a
-        circuit breaker; a bulkhead of `limit` places with as many waiting for at most a quarter of the time; a Timeout
-        that lets every attempt have its share. Backoff and jitter alone do not stop a retry storm: in a simulated
-        overload they leave no goodput at all, while a budget, a breaker or a bounded queue recovers.
+        circuit breaker; a bulkhead of `limit` places with as many waiting; a Timeout for each attempt. Pauses may take
+        a quarter of the time; the attempts share the rest, a fifth of each for waiting for a place.
+
+        Backoff and jitter alone do not stop a retry storm: in a simulated overload they leave no goodput at all, while
+        a budget, a breaker or a bounded queue recovers.
         """
-        if not attempts > 0:
+        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
             raise ConfigurationError(f"Policy.standard(attempts=…) must be at least 1; got {attempts!r}")
+        share = 0.75 * timeout / attempts
         return cls(
             name,
             strategies.Timeout(timeout),
-            strategies.Retry(attempts, idempotent=idempotent, cap=timeout, budget=strategies.Budget()),
-            strategies.CircuitBreaker(),
-            strategies.Bulkhead(limit, queue=limit, wait=timeout / 4),
-            strategies.Timeout(timeout / attempts),
+            strategies.Retry(
+                attempts,
+                idempotent=idempotent,
+                base=timeout / 40,
+                cap=timeout / (4 * attempts),
+                budget=strategies.Budget(),
+            ),
+            strategies.CircuitBreaker(open_for=max(30.0, timeout)),
+            strategies.Bulkhead(limit, queue=limit, wait=share / 5),
+            strategies.Timeout(share * 4 / 5),
             failures=failures,
             seed=seed,
         )

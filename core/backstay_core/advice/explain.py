@@ -1,0 +1,140 @@
+"""What a policy does, in plain words: a sentence a strategy, and the worst case."""
+
+from backstay_core.advice.bounds import Bounds, longest_pauses, worst_case
+from backstay_core.clock import to_seconds
+from backstay_core.failure import NEVER
+from backstay_core.options import PPM
+from backstay_core.strategies.bulkhead import Bulkhead
+from backstay_core.strategies.circuit_breaker import CircuitBreaker
+from backstay_core.strategies.fallback import Fallback
+from backstay_core.strategies.retry import CONSTANT, DECORRELATED, FULL_JITTER, Retry
+from backstay_core.strategies.timeout import Timeout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from backstay_core.options import Options
+
+    Strategies = tuple[Options, ...]
+
+
+def seconds(ns: "int | None") -> str:
+    """``1.5 s``, ``200 ms``, ``for ever``."""
+    if ns is None or ns >= NEVER:
+        return "for ever"
+    if ns < 1_000_000_000:
+        return f"{ns / 1_000_000:g} ms"
+    return f"{to_seconds(ns):g} s"
+
+
+def share(ppm: int) -> str:
+    return f"{ppm * 100 / PPM:g} %"
+
+
+def explain(strategies: "Strategies") -> "list[str]":
+    """A sentence for each strategy, outermost first."""
+    return [SENTENCES[options.KIND](options, strategies[:i]) for i, options in enumerate(strategies)]
+
+
+def explain_worst_case(strategies: "Strategies") -> "list[str]":
+    """What a call may cost at worst, in sentences."""
+    bounds = worst_case(strategies)
+    asked = worst_case(strategies, pushback=True)
+    lines = [f"At worst a call makes {_attempts(bounds)} and takes {seconds(bounds.ns)}."]
+    if asked.ns != bounds.ns:
+        lines.append(f"If the server asks for pauses, it takes up to {seconds(asked.ns)}.")
+    if bounds.ns < NEVER:
+        lines.append("A function that cannot be interrupted (sync code) is not cut short: its own time comes on top.")
+    return lines
+
+
+def _attempts(bounds: Bounds) -> str:
+    return f"{bounds.attempts} attempt{'' if bounds.attempts == 1 else 's'}"
+
+
+def _named(value: "Any", default: str) -> str:
+    """What `on` or `results` names, in words."""
+    if value is None:
+        return default
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (tuple, list)):
+        return ", ".join(_named(item, default) for item in value)
+    return getattr(value, "__name__", "what your function says")
+
+
+def _timeout(options: Timeout, around: "Strategies") -> str:
+    inner = any(isinstance(other, Retry) for other in around)
+    what = "Each attempt" if inner else "The call, with all that is inside,"
+    return f"{what} is cut short after {seconds(options.seconds_ns)}."
+
+
+def _retry(options: Retry, around: "Strategies") -> str:
+    if options.attempts == 1:
+        return "One attempt is made: this Retry does nothing."
+    tried = _named(options.values()["on"], "")
+    if not tried:
+        tried = (
+            "failures that can pass" if options.idempotent else "failures that can pass and were surely not executed"
+        )
+    pauses = longest_pauses(options)
+    growth = {
+        FULL_JITTER: f"random, up to {seconds(pauses[0])} at first and {seconds(pauses[-1])} in the end",
+        DECORRELATED: f"random, from {seconds(options.base_ns)} to {seconds(pauses[-1])}",
+        CONSTANT: f"{seconds(pauses[0])} each",
+    }.get(options.backoff, f"{seconds(pauses[0])} at first, {seconds(pauses[-1])} in the end")
+    text = f"Up to {options.attempts} attempts are made; tried again: {tried}. Pauses: "
+    text += growth if options.base_ns else "none"
+    if options.results_match is not None:
+        text += f"; results tried again: {_named(options.values()['results'], '')}"
+    if options.total_ns is not None:
+        text += f"; no attempt begins after {seconds(options.total_ns)}"
+    budget = options.values()["budget"]
+    if budget is not None:
+        rules = getattr(budget, "options", budget)
+        text += f"; retries stay within {share(rules.ratio_ppm)} of the calls, {rules.burst:g} saved up at most"
+    return text + "."
+
+
+def _breaker(options: CircuitBreaker, around: "Strategies") -> str:
+    window = (
+        f"the last {options.window_calls} calls"
+        if options.window_seconds_ns is None
+        else f"the calls of the last {seconds(options.window_seconds_ns)}"
+    )
+    text = f"When {share(options.failure_rate_ppm)} of {window} have failed (of {options.minimum} at least)"
+    if options.slow_call_ns is not None:
+        text += f", or {share(options.slow_rate_ppm)} took {seconds(options.slow_call_ns)} or longer"
+    text += f", calls are refused for {seconds(options.open_for_ns)}"
+    if options.open_cap_ns > options.open_for_ns and options.open_growth_ppm > PPM:
+        text += f" (longer each time in a row, up to {seconds(options.open_cap_ns)})"
+    return text + f"; then {options.close_after} must succeed, {options.probes} at a time, to let all through again."
+
+
+def _bulkhead(options: Bulkhead, around: "Strategies") -> str:
+    text = f"At most {options.limit} calls are inside at once; "
+    if not options.queue:
+        return text + "others are refused."
+    wait = "as long as the deadline allows" if options.wait_ns is None else f"{seconds(options.wait_ns)} at most"
+    return text + f"{options.queue} more may wait, {wait}; others are refused."
+
+
+def _fallback(options: Fallback, around: "Strategies") -> str:
+    what = _named(options.values()["on"], "whatever fails or is refused inside")
+    value = options.values()["value"]
+    made = getattr(value, "__name__", "your function") + "(failure)" if callable(value) else repr(value)
+    text = f"Answers with {made}: {what}"
+    if options.results_match is not None:
+        text += f"; and results: {_named(options.values()['results'], '')}"
+    return text + "."
+
+
+SENTENCES: "dict[str, Callable[[Any, Strategies], str]]" = {
+    "timeout": _timeout,
+    "retry": _retry,
+    "circuit_breaker": _breaker,
+    "bulkhead": _bulkhead,
+    "fallback": _fallback,
+}
