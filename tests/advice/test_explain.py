@@ -95,8 +95,8 @@ def test_sentences_say_what_the_options_are():
         "Up to 3 attempts are made; tried again: failures that can pass. Pauses: random, up to 100 ms at first and 200 "
         "ms in the end; retries stay within 10 % of the calls, 10 saved up at most.",
         "When 50 % of the last 100 calls have failed (of 10 at least), or 100 % took 500 ms or longer, calls are "
-        "refused for 30 s (longer each time in a row, up to 300 s); then 1 must succeed, 1 at a time, to let all through "
-        "again.",
+        "refused for 30 s (longer each time in a row, up to 300 s); then 1 must succeed, 1 at a time, to let all "
+        "through again.",
         "At most 50 calls are inside at once; 100 more may wait, as long as the deadline allows; others are refused.",
         "Each attempt is cut short after 1 s.",
     ]
