@@ -112,7 +112,7 @@ def _ns(ms: float) -> int:
     return round(ms * 1_000_000)
 
 
-def run_tests(paths: Sequence[str], near: str, first: Sequence[str] = ()) -> str | None:
+def run_tests(path: str, near: str, first: Sequence[str] = ()) -> str | None:
     """The first test that fails. Tests of `first`, then those whose names contain `near`, run before the others."""
     import hypothesis
     import pytest
@@ -125,10 +125,7 @@ def run_tests(paths: Sequence[str], near: str, first: Sequence[str] = ()) -> str
         failed: str | None = None
 
         def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-            def key(item: pytest.Item) -> tuple[bool, bool, bool]:
-                return item.nodeid not in first, near not in item.nodeid, "property" in item.nodeid
-
-            items.sort(key=key)
+            items.sort(key=lambda item: (item.nodeid not in first, near not in item.nodeid))
 
         def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
             if report.failed and self.failed is None:
@@ -150,7 +147,7 @@ def run_tests(paths: Sequence[str], near: str, first: Sequence[str] = ()) -> str
         "-o",
         "addopts=--import-mode=importlib",
     )
-    status = pytest.main(["--rootdir", str(ROOT), *options, *paths], plugins=[plugin])
+    status = pytest.main(["--rootdir", str(ROOT), *options, path], plugins=[plugin])
     if status in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         return None
     return plugin.failed or f"pytest: {pytest.ExitCode(status).name}"
@@ -253,7 +250,8 @@ class Judge:
         if self.tests:
             limit_cpu(self.limits.tests if mutant else 3600)
             near = "" if mutant is None else mutant.module.rpartition("/")[2]
-            test = run_tests(self.tests, near, [test for test in known if isinstance(test, str)])
+            first = [test for test in known if isinstance(test, str)]
+            test = next((test for path in self.tests if (test := run_tests(path, near, first))), None)
             times.append(time.process_time() - begun)
             if test is not None:
                 return "tests", test, times

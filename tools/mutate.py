@@ -27,7 +27,7 @@ from tools.mutants import OPERATORS, Mutant, find
 
 VECTORS = ROOT / "tests" / "conformance" / "vectors"
 ACCEPTED = Path(__file__).with_name("mutants.toml")
-TESTS = ("tests/core", "tests/conformance", "tests/property")
+TESTS = ("tests/core", "tests/property", "tests/conformance", "tests/native")  # the quickest first
 NOT_KERNEL = ("errors", "monitoring", "chaos", "simulation", "environments", "orchestration", "config")
 
 REMOVALS = ("delete", "condition", "row")  # the operators that take a rule out of the code altogether

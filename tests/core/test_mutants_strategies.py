@@ -102,6 +102,7 @@ def test_a_new_breaker():
     assert (breaker.mode, breaker.state, breaker.until, breaker.opened, breaker.reopened) == ("auto", "closed", 0, 0, 0)
     assert breaker.seed == CircuitBreaker().state().seed == 0
     assert CircuitBreaker().state(7).seed == 7
+    assert breaker_module.Breaker(CircuitBreaker()).seed == 0
     assert breaker.closed is breaker.epoch
     assert breaker.closed.since == 0
 
@@ -173,6 +174,35 @@ def test_every_mode_is_kept(mode: str, state: str):
     assert any(other.state is known for known in breaker_module.STATES), "compared by identity"
 
 
+@pytest.mark.parametrize("mode", breaker_module.MODES)
+def test_the_table_of_modes_is_what_happens(mode: str):
+    """Is a call admitted where it would be open, is a failure counted, does it open?"""
+    switches = {"forced_open": "force_open", "forced_closed": "force_closed", "disabled": "disable"}
+    breaker = a_breaker(window_calls=9, minimum_calls=2)
+    getattr(breaker, switches.get(mode, mode))(0)
+    for _ in range(2):
+        permit = breaker.admit(0)
+        if permit.decision == GRANTED:
+            breaker.settle(permit, 0, FAILED)
+    opened = breaker.snapshot(0)["state"]["opened"] == 1
+    counted = opened or breaker.snapshot(0)["state"].get("seen") == 2
+    assert breaker_module.MODES[mode] == (breaker.admit(0).decision == GRANTED, counted, opened)
+
+
+@pytest.mark.parametrize("mode", ["resume", "revive"])
+def test_time_that_has_passed_counts_for_a_breaker(mode: str):
+    breaker = a_breaker(open_for=5, half_open_for=3)
+    breaker.settle(breaker.admit(0), 0, FAILED)
+    other = a_breaker(open_for=5, half_open_for=3)
+    other.restore(breaker.snapshot(SECOND, 1000), 9 * SECOND, mode, 1000 + SECOND)
+    assert other.snapshot(9 * SECOND)["state"]["remaining"] == 3 * SECOND
+    assert other.snapshot(9 * SECOND)["state"]["age"] == 2 * SECOND
+    timed, again = (a_breaker(window_calls=100, minimum_calls=9, window_seconds=10) for _ in range(2))
+    timed.closed.add(0, FAILED)
+    again.restore(timed.snapshot(0, 1000), 20 * SECOND, mode, 1000 + 3 * SECOND)
+    assert again.snapshot(20 * SECOND)["state"]["slices"] == [[3, 1, 1, 0]]
+
+
 def test_a_call_that_took_no_part_leaves_no_mark():
     breaker = a_breaker()
     breaker.disable(0)
@@ -199,6 +229,34 @@ def test_a_window_of_calls_counts_successes_that_it_has_not_shifted_in():
     assert counts == [(4, 2, 2), (4, 1, 2), (4, 0, 1), (4, 0, 0), (4, 0, 0), (4, 0, 0)]
     assert window.run == 4
     assert window.to_data(0) == {"failed": "0", "slow": "0", "seen": 4}
+
+
+def test_a_run_as_long_as_the_window_leaves_nothing():
+    window = CallWindow(0, 4)
+    window.add(0, FAILED_SLOW)
+    for _ in range(4):
+        window.add(0, PASSED)
+    assert window.to_data(0) == {"failed": "0", "slow": "0", "seen": 4}
+
+
+def test_a_tenth_that_another_thread_has_begun_is_used():
+    newer = TimeWindow(500, 100).head
+
+    class Racing(TimeWindow):
+        reads = 0
+
+        @property
+        def head(self) -> Any:
+            self.reads += 1
+            return older if self.reads == 1 else newer
+
+        @head.setter
+        def head(self, value: Any) -> None:
+            assert value.number == 0, "it is not replaced"
+
+    older = TimeWindow(0, 100).head
+    Racing(0, 100).add(500, FAILED)
+    assert (newer.calls, newer.failed, older.calls) == (1, 1, 0)
 
 
 def test_a_window_of_calls_says_how_many_may_be_bad():
@@ -417,6 +475,12 @@ def test_a_budget_is_restored():
     other: Any = Budget(0, per_second=1, burst=2).state()
     other.restore(snapshot, 77, "revive", 1000 + SECOND // 4)
     assert (other.tokens, other.filled) == (1_500_000, 77 - SECOND // 4)
+    snapshot["state"]["age"] = 5
+    other.restore(snapshot, 77, "revive")
+    assert other.filled == 72
+    retrier: Any = Retry(budget=Budget(0, per_second=1, burst=2)).state()
+    retrier.restore(retrier.snapshot(0, 1000), 77, "revive", 1030)
+    assert retrier.budget.filled == 47
     snapshot["state"].update(tokens=7, age=None)
     other.restore(snapshot, 0, "resume")
     assert (other.tokens, other.filled) == (7, None)
@@ -470,6 +534,13 @@ def test_a_budget_may_be_shared_or_of_ones_own():
         Retry(budget=Shared("bulkhead", Bulkhead(1)))
 
 
+def test_only_a_retry_with_random_pauses_draws():
+    backoffs = ("constant", "linear", "exponential", "full_jitter", "decorrelated")
+    draws = [Retry(base=1e-9, backoff=backoff).state().draws for backoff in backoffs]
+    assert draws == [False, False, False, True, True]
+    assert not any(Retry(base=0, backoff=backoff).state().draws for backoff in backoffs)
+
+
 def test_a_retry_tells_when_its_budget_is_empty():
     retrier: Any = Retry(3, base=0, budget=Budget(0, per_second=0, burst=1)).state()
     told: list[Any] = []
@@ -495,6 +566,26 @@ def test_an_attempt_after_a_wait_has_the_deadline_of_its_own_entry():
     assert first.step((WAKE,), SECOND + 5) == [(WAIT, 11 * SECOND + 5)]
     other.step((OK, 1, "value"), SECOND + 6)
     assert first.step((WAKE,), SECOND + 7) == [(ATTEMPT, 2, 11 * SECOND + 5)]
+
+
+def test_a_new_execution():
+    call = Execution(Policy("p", Bulkhead(1)))
+    assert (call.mode, call.number, call.now, call.at, call.token) == ("new", -1, 0, 0, 0)
+    assert call.wake is None
+    places: Any = Bulkhead(1).state()
+    assert places.head is places.tail is None
+    assert (places.waiting, places.free) == (0, 1)
+
+
+def test_what_backstay_says_itself_belongs_to_no_operation():
+    [(_, token, failure)] = Execution(Policy("p", Timeout(1)), None, 5).step((START,), 5)
+    assert (token, failure.reason) == (0, "NO_TIME")
+    call = Execution(Policy("p", Retry(results=lambda value: 1 / 0)))
+    call.step((START,), 0)
+    [(_, token, failure)] = call.step((OK, 1, "value"), 0)
+    assert (token, failure.kind) == (0, "programming")
+    assert isinstance(failure.cause, ZeroDivisionError)
+    assert failure.message == "p: retry: ZeroDivisionError('division by zero')"
 
 
 def interrupt(*args: Any) -> Any:
