@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint mutate nightly clean
+.PHONY: help run test lint bench bench-all mutate nightly clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -25,7 +25,7 @@ INSTALL := $(BIN)/python -m pip install --quiet
 endif
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/.cli ## run the demo: one seeded upstream, with and without a policy (ARGS="--seed 7 --json")
 	$(BIN)/backstay demo $(ARGS)
@@ -41,6 +41,12 @@ lint: .venv/.dev ## check style, formatting, types, spelling and the import rule
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/lint-imports --no-cache
 
+bench: .venv/.bench ## measure against the budgets and four peers (ARGS="--quick --only one-breaker")
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-all: .venv/.bench ## the same against ten peers (ARGS=--write keeps the results)
+	$(BIN)/python -m benchmarks --peers ten $(ARGS)
+
 mutate: .venv/.dev ## change the kernel's rules one at a time and count which changes the suite notices
 	$(BIN)/python tools/mutate.py $(ARGS)
 
@@ -51,7 +57,8 @@ clean: ## remove everything that these targets made, .venv included
 	rm -rf .venv build dist .coverage htmlcov .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# What is installed is recorded in stamp files: .cli (enough to run) and .dev (everything).
+# What is installed is recorded in stamp files: .cli (enough to run), .dev (everything for tests and lint) and
+# .bench (what benchmarks compare with).
 .venv/.created:
 	$(CREATE)
 	@touch $@
@@ -63,3 +70,7 @@ clean: ## remove everything that these targets made, .venv included
 .venv/.dev: pyproject.toml requirements/dev.txt | .venv/.created
 	$(INSTALL) --requirement requirements/dev.txt --editable '.[cli]'
 	@touch .venv/.cli $@
+
+.venv/.bench: pyproject.toml requirements/bench.txt | .venv/.created
+	$(INSTALL) --requirement requirements/bench.txt --editable .
+	@touch $@

@@ -1,0 +1,1 @@
+"""Benchmarks of Backstay, each a ratio to something written by hand (see docs/performance.md)."""
