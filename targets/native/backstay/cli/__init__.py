@@ -7,7 +7,10 @@ import sys
 
 import click
 
+from backstay.cli.classify import classify
+from backstay.cli.completion import completion
 from backstay.cli.demo import demo
+from backstay.cli.doctor import doctor
 from backstay_core import __version__
 
 BROKEN_PIPE = 141  # what a shell shows for a program that SIGPIPE ended
@@ -59,7 +62,8 @@ def backstay(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-backstay.add_command(demo)
+for command in (classify, completion, demo, doctor):
+    backstay.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> int:
