@@ -6,10 +6,11 @@ import pytest
 
 from backstay_core.failure import ConfigurationError
 from backstay_core.policy import Policy
+from backstay_core.strategies.budget import Budget
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.fallback import Fallback
-from backstay_core.strategies.retry import Budget, Retry
+from backstay_core.strategies.retry import Retry
 from backstay_core.strategies.timeout import Timeout
 
 NAN, INFINITY = float("nan"), float("inf")

@@ -1,6 +1,6 @@
 """What is too little for a millionth of a token is neither lost nor given twice."""
 
-from backstay_core.strategies.retry import Budget
+from backstay_core.strategies.budget import Budget
 
 SECOND = 10**9
 

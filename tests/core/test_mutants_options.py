@@ -7,10 +7,11 @@ import pytest
 
 from backstay_core.failure import ConfigurationError, Failure
 from backstay_core.options import Field, Options, from_data, nearest
+from backstay_core.strategies.budget import Budget
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.fallback import Fallback
-from backstay_core.strategies.retry import Budget, Retry
+from backstay_core.strategies.retry import Retry
 from backstay_core.strategies.timeout import Timeout
 
 LONGEST = 4_611_686_018  # seconds: just under 2**62 ns

@@ -11,11 +11,12 @@ from backstay_core.failure import NEUTRAL, ConfigurationError, Failure, Snapshot
 from backstay_core.policy import STRATEGIES, Policy, Shared
 from backstay_core.rng import stream
 from backstay_core.strategies import contract
+from backstay_core.strategies.budget import Budget
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.contract import BOUND, DRIVER, GATE, Permit, Refusal, State, Ticket
 from backstay_core.strategies.fallback import Fallback
-from backstay_core.strategies.retry import Budget, Retry
+from backstay_core.strategies.retry import Retry
 from backstay_core.strategies.timeout import Timeout
 
 ROLES = {Bulkhead: GATE, CircuitBreaker: GATE, Fallback: contract.SUBSTITUTE, Retry: DRIVER, Timeout: BOUND}

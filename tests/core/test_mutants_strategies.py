@@ -10,10 +10,11 @@ from backstay_core.failure import FAILED, FAILED_SLOW, NEUTRAL, SLOW, Configurat
 from backstay_core.failure import OK as PASSED
 from backstay_core.policy import Policy, Shared
 from backstay_core.strategies import breaker as breaker_module
+from backstay_core.strategies.budget import Budget
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.contract import GONE, GRANTED, REFUSED, WAITING
-from backstay_core.strategies.retry import Budget, Retry
+from backstay_core.strategies.retry import Retry
 from backstay_core.strategies.timeout import Timeout
 from backstay_core.strategies.window import CallWindow, Probes, TimeWindow
 

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backstay_core.strategies.retry import Budget
+from backstay_core.strategies.budget import Budget
 from tests.conformance import oracle_strategies
 from tests.property.cases import cases
 

@@ -26,11 +26,11 @@ RT12  What comes out when Retry gives up is the last attempt's own failure.
 Backoff formulas and names: M. Brooker, *Exponential Backoff and Jitter*, AWS Architecture Blog, 2015.
 """
 
-from backstay_core.clock import SECOND
 from backstay_core.failure import ConfigurationError, Failure
 from backstay_core.options import PPM, Field, Options, from_data
 from backstay_core.rng import Rng
 from backstay_core.state import Reader
+from backstay_core.strategies.budget import Budget, Tokens
 from backstay_core.strategies.contract import DRIVER, State
 
 TYPE_CHECKING = False
@@ -46,100 +46,6 @@ DECORRELATED = "decorrelated"
 BACKOFFS = (FULL_JITTER, EXPONENTIAL, CONSTANT, LINEAR, DECORRELATED)
 
 HELPS = ("same", "later", "elsewhere")
-
-
-class Budget(Options):
-    """A retry budget: how many further attempts the traffic may cause (RT9, RT10).
-
-    One budget may serve many policies; see `Retry`.
-    """
-
-    KIND = "budget"
-    FIELDS = (
-        Field("ratio", "ratio", "tokens that each call deposits: 0.1 lets a tenth of the traffic retry", most=1),
-        Field("per_second", "ratio", "tokens gained in a second whatever the traffic", most=1_000_000),
-        Field("burst", "ratio", "most tokens it holds, and how many it starts with", least=1, most=1_000_000),
-    )
-
-    ratio_ppm: int
-    per_second_ppm: int
-    burst_ppm: int
-
-    def __init__(self, ratio: float = 0.1, *, per_second: float = 1.0, burst: float = 10.0) -> None:
-        self._set(ratio=ratio, per_second=per_second, burst=burst)
-
-    def state(self, seed: int = 0) -> "Tokens":
-        """A full budget. `seed` is not used: a budget draws nothing."""
-        return Tokens(self)
-
-
-class Tokens(State):
-    """The state of a retry budget; tokens are counted in millionths."""
-
-    __slots__ = ("filled", "rest", "tokens")
-    options: Budget
-
-    def __init__(self, options: Budget) -> None:
-        super().__init__(options)
-        self.tokens = options.burst_ppm
-        self.filled: "int | None" = None  # up to when `per_second` has been credited
-        self.rest = 0  # what was then too little for a millionth, in billionths of one
-
-    def deposit(self) -> None:
-        full = self.options.burst_ppm
-        more = self.options.ratio_ppm
-        # -- straight line
-        tokens = self.tokens
-        if tokens < full:
-            tokens = tokens + more
-            self.tokens = tokens if tokens < full else full
-        # -- end
-
-    def take(self, now: int) -> bool:
-        """One token, if there is one."""
-        self._fill(now)
-        # -- straight line
-        tokens = self.tokens
-        if tokens >= PPM:
-            self.tokens = tokens - PPM
-            return True
-        # -- end
-        return False
-
-    def _fill(self, now: int) -> None:
-        rate = self.options.per_second_ppm
-        full = self.options.burst_ppm
-        filled = self.filled
-        if filled is None or now <= filled or not rate:
-            if filled is None:
-                self.filled = now
-            return
-        credit = (now - filled) * rate + self.rest
-        gain = credit // SECOND
-        if not gain and self.tokens < full:
-            return
-        rest = credit % SECOND
-        # -- straight line
-        if self.filled == filled:
-            self.filled = now
-            tokens = self.tokens + gain
-            self.tokens = tokens if tokens < full else full
-            self.rest = rest if tokens < full else 0
-        # -- end
-
-    def body(self, now: int) -> "dict[str, Any]":
-        self._fill(now)
-        filled = self.filled
-        age = None if filled is None else max(0, now - filled)
-        return {"tokens": self.tokens, "age": age, "rest": self.rest}
-
-    def parse(self, read: Reader, now: int) -> "Any":
-        tokens = read.integer("tokens", most=self.options.burst_ppm)
-        age = read.optional("age")
-        return tokens, None if age is None else now - age - read.elapsed, read.integer("rest", most=SECOND - 1)
-
-    def adopt(self, parsed: "Any") -> None:
-        self.tokens, self.filled, self.rest = parsed
 
 
 class Retry(Options):

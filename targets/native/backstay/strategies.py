@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backstay.classification import check_failures
 from backstay_core.options import CHECKS
-from backstay_core.strategies import bulkhead, circuit_breaker, fallback, retry, timeout
+from backstay_core.strategies import budget, bulkhead, circuit_breaker, fallback, retry, timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Budget", "Bulkhead", "CircuitBreaker", "Fallback", "Retry", "Timeout"]
 
-Budget = retry.Budget
+Budget = budget.Budget
 
 
 class Decorator:

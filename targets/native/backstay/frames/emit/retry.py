@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from backstay_core.failure import NEVER
-from backstay_core.strategies.retry import Retrier, Tokens
+from backstay_core.strategies.budget import Tokens
+from backstay_core.strategies.retry import Retrier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
