@@ -90,6 +90,18 @@ class Classifier:
         decisions = self._decisions
         return (decisions.get(cls) or self._learn(cls, decisions))[0] is None
 
+    def plain(self, error: BaseException) -> bool:
+        """Is `error` what its class says, with nothing in it that has to be looked at?"""
+        decisions = self._decisions
+        cls = type(error)
+        look = (decisions.get(cls) or self._learn(cls, decisions))[0]
+        if look is None:
+            return True
+        if look != self._attributes or self._otherwise:
+            return False
+        held = read(error, "__dict__")
+        return not held or not any(name in held for name in ATTRIBUTES)
+
     def kind(self, error: BaseException) -> str:
         """The kind of `error`."""
         return self.classify(error).kind

@@ -137,8 +137,11 @@ class Breaker(State):
         if window is not None and permit is window:
             if verdict != NEUTRAL:
                 window.add(now, verdict)
-                if verdict != OK and window.bad - window.gone >= self.options.least_bad:
-                    self.evaluate(window, now)
+                if verdict != OK:
+                    options = self.options
+                    bad = window.bad - window.gone
+                    if bad >= options.least_bad and bad * PPM >= options.least_ppm * window.seen:
+                        self.evaluate(window, now)
             return
         needed = self.options.close_after
         fresh = self._window(now)

@@ -73,7 +73,8 @@ class CircuitBreaker(Options):
     window_calls: int
     window_seconds_ns: "int | None"
     minimum: int
-    least_bad: int  # fewer calls that failed or were slow cannot open it
+    least_ppm: int  # of the calls in the window: when fewer failed or were slow,
+    least_bad: int  # or fewer in all, it cannot open
     open_for_ns: int
     open_growth_ppm: int
     open_cap_ns: int
@@ -135,9 +136,11 @@ class CircuitBreaker(Options):
                 f"CircuitBreaker(open_cap=…) must be at least open_for, {open_for}; got {open_cap}"
             )
         minimum = least if minimum_calls is None else minimum_calls
+        least_ppm = min(self.failure_rate_ppm, self.slow_rate_ppm)
         self._derive(
             minimum=minimum,
-            least_bad=max(1, -(-min(self.failure_rate_ppm, self.slow_rate_ppm) * minimum // PPM)),
+            least_ppm=least_ppm,
+            least_bad=max(1, -(-least_ppm * minimum // PPM)),
             open_cap_ns=10 * self.open_for_ns if open_cap is None else to_ns(open_cap),
             half_open_for_ns=max(1, self.open_for_ns) if half_open_for is None else to_ns(half_open_for),
         )

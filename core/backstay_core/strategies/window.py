@@ -123,6 +123,7 @@ class TimeWindow(Permit):
     """
 
     __slots__ = ("bad", "gone", "head", "run", "since", "width")
+    seen = 0  # unknown without counting
 
     def __init__(self, since: int, width: int) -> None:
         self.since = since

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from backstay.classification import ClassMatcher
+from backstay.errors import CircuitOpen
 from backstay.frames.emit import breaker, bulkhead, call, fallback, retry, timeout
 from backstay.frames.predicates import has_predicate
 from backstay.frames.source import Writer
+from backstay_core.options import KindMatcher
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.bulkhead import Places
 from backstay_core.strategies.fallback import Substitute
@@ -76,6 +79,7 @@ class Composer:
             end = self.end_of_gates(i)
             self.segment(i, end)
         elif isinstance(layer, Substitute):
+            self.hoist(i)
             with w.block("try:"):
                 self.inside(i + 1)
             fallback.substitute(self, i)
@@ -153,16 +157,19 @@ class Composer:
                 bulkhead.release(self, x)
 
     def hoist(self, i: int) -> None:
-        """The check of an open breaker over the Timeouts and Retries around it (5), once, at the outermost of them."""
+        """The check of an open breaker over what is around it and leaves a refusal alone (5), once, at the
+        outermost."""
         layers = self.layers
-        if i and isinstance(layers[i - 1], (Deadline, Retrier)):
+        if not _lets_refusals_pass(layers[i]) or (i and _lets_refusals_pass(layers[i - 1])):
             return
         end = i
-        while end < len(layers) and isinstance(layers[end], (Deadline, Retrier)):
+        while end < len(layers) and _lets_refusals_pass(layers[end]):
             end += 1
-        around = layers[i:end]
-        if end < len(layers) and isinstance(layers[end], Breaker) and any(isinstance(x, Deadline) for x in around):
-            breaker.hoisted_refusal(self, end, [x for x in range(i, end) if isinstance(layers[x], Retrier)])
+        around = range(i, end)
+        if end < len(layers) and isinstance(layers[end], Breaker):
+            retries = [x for x in around if isinstance(layers[x], Retrier)]
+            if len(retries) < len(around):  # a Retry alone is fused with the breaker: no gain
+                breaker.hoisted_refusal(self, end, retries)
 
     def bounds(self, x: int) -> str:
         """Source of the Timeouts around layer `x` with their deadlines, outermost first."""
@@ -215,3 +222,13 @@ class Composer:
             if isinstance(layer, Substitute) and callable(layer.options.value):
                 return True
         return True
+
+
+def _lets_refusals_pass(layer: Any) -> bool:
+    """Is a breaker's refusal the same outside `layer` as inside?"""
+    if isinstance(layer, Substitute):
+        matcher = layer.options.on_matches
+        if isinstance(matcher, KindMatcher):
+            return "rejected" not in matcher.kinds
+        return isinstance(matcher, ClassMatcher) and not issubclass(CircuitOpen, matcher.classes)
+    return isinstance(layer, (Deadline, Retrier))

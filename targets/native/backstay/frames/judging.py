@@ -1,7 +1,8 @@
 """What the strategies of a policy make of an exception, decided once for each class.
 
-Most classes decide by themselves (`Classifier.decided`); for those a frame finds the answer in a dict. Where the
-exception has to be looked at (an errno, an HTTP status, a user's predicate), it asks each time.
+A frame finds the answer in a dict by class, if the exception carries nothing (``__dict__`` is empty). Otherwise it
+asks: an exception with an errno, an HTTP status or the like is looked at each time, and so is each for a user's
+predicate.
 """
 
 from __future__ import annotations
@@ -51,25 +52,30 @@ class Answers:
     def forget(self) -> None:
         self.known.clear()
 
-    def _by_class(self, cls: type[BaseException]) -> bool:
-        """Does the class alone give the answer?"""
-        if self._apart is not None and issubclass(cls, self._apart):
-            return False
-        return issubclass(cls, (Rejected, TimedOut)) or CLASSIFIER.decided(cls)
-
     def ask(self, error: BaseException) -> int:
         """The answer for `error`. A predicate that raises comes out as a `PolicyBug`."""
         cls = type(error)
+        plain = self._remember and self._is_plain(error, cls)
+        if plain:
+            known = self.known.get(cls)
+            if known is not None:
+                return known
         failure = classify(error)
         try:
             answer = self._decide(failure)
         except Exception as bug:
             raise PolicyBug(bug) from bug
-        if self._remember and self._by_class(cls):
+        if plain:
             if len(self.known) >= MOST_CLASSES:
                 self.known.clear()
             self.known[cls] = answer
         return answer
+
+    def _is_plain(self, error: BaseException, cls: type[BaseException]) -> bool:
+        """Does the class alone give the answer for this error?"""
+        if self._apart is not None and issubclass(cls, self._apart):
+            return False
+        return issubclass(cls, (Rejected, TimedOut)) or CLASSIFIER.plain(error)
 
 
 def verdicts(breaker: Breaker) -> Answers:

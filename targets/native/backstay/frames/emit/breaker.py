@@ -72,7 +72,7 @@ def fail(c: Composer, x: int) -> None:
         )
         return
     w.line(f"_bs_v = _bs_V{x}(_bs_type(_bs_e))")
-    with w.block("if _bs_v is None:"):
+    with w.block("if _bs_v is None or _bs_e.__dict__:"):
         w.line(f"_bs_v = _bs_ask_V{x}(_bs_e)")
     with w.block(f"if _bs_v or _bs_p{x}.run < 0:"):
         w.line(f"_bs_L{x}.settle(_bs_p{x}, _bs_clock(), _bs_v)")

@@ -43,7 +43,7 @@ def retried(c: Composer, x: int, end: int) -> None:
         with w.block("except _bs_BaseException as _bs_e:"):
             c.leave_failed(x + 1, end)
             w.line(f"_bs_w = _bs_W{x}(_bs_type(_bs_e))")
-            with w.block("if _bs_w is None:"):
+            with w.block("if _bs_w is None or _bs_e.__dict__:"):
                 w.line(f"_bs_w = _bs_ask_W{x}(_bs_e)")
             with w.block(f"if _bs_w < 0 or _bs_n{x} >= {options.attempts}:"):
                 with w.block(f"if _bs_n{x} > 1:"):
@@ -90,7 +90,8 @@ def _pause(c: Composer, x: int, pushback: str, error: bool) -> None:
             with w.block(f"if _bs_w > {options.pushback_cap_ns}:"):
                 give_up("'pushback'")
         deadline = c.deadline_at(x)
-        with w.block(f"if {deadline} != {NEVER} and _bs_clock() + _bs_w >= {deadline}:"):
+        bounded = f"{deadline} != {NEVER}" if c.bounded else "_bs_ambient() is not None"
+        with w.block(f"if {bounded} and _bs_clock() + _bs_w >= {deadline}:"):
             give_up("'time'")
         if retrier.budget is not None:
             with w.block(f"if not _bs_B{x}.take(_bs_clock()):"):
