@@ -247,11 +247,11 @@ def run_asyncio(policies: type[Policy], vector: Vector) -> dict[str, Any] | None
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         loop = runner.get_loop()
         assert isinstance(loop, VirtualLoop)
-        return runner.run(_on_loop(loop, policies, vector, interruptible, end_of(vector, agenda)))
+        return runner.run(_on_loop(loop, policies, vector, interruptible, agenda.now, end_of(vector, agenda)))
 
 
 async def _on_loop(
-    loop: VirtualLoop, policies: type[Policy], vector: Vector, interruptible: bool, end: int
+    loop: VirtualLoop, policies: type[Policy], vector: Vector, interruptible: bool, last: int, end: int
 ) -> dict[str, Any]:
     async def until(time: int) -> None:
         while loop.now < time:
@@ -300,7 +300,7 @@ async def _on_loop(
             tasks[item].cancel()
         if what != "abort" or following is None or following[:2] != (at, "abort"):  # who goes together, goes at once
             await settle()
-    await until(max(end, loop.now))
+    await until(last)
     await settle()
     final = world.final(end)
     left = [task for task in tasks.values() if not task.done()]
