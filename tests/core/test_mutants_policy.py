@@ -271,7 +271,7 @@ def test_answers_say_what_they_are():
     assert Refusal("NO").retry_after is None
     wake = object
     ticket = Ticket(wake, 9)
-    answer = (ticket.decision, ticket.prev, ticket.next, ticket.permit, ticket.until, ticket.wake)
+    answer = (ticket.status, ticket.prev, ticket.next, ticket.permit, ticket.until, ticket.wake)
     assert answer == (0, None, None, None, 9, wake)
 
 

@@ -365,7 +365,7 @@ def broken() -> None:
 def test_a_place_that_nobody_can_be_told_of_goes_to_the_next():
     places, permit, (dead, alive) = a_queue(broken, nothing)
     places.settle(permit, 0, NEUTRAL)
-    assert (dead.decision, alive.decision) == (GONE, GRANTED)
+    assert (dead.status, alive.status) == (GONE, GRANTED)
     assert places.snapshot(0)["state"] == {"inside": 1, "waiting": 0}
     assert places.poll(alive, 0) is alive.permit is permit
 
@@ -373,7 +373,7 @@ def test_a_place_that_nobody_can_be_told_of_goes_to_the_next():
 def test_a_place_that_nobody_can_be_told_of_comes_free():
     places, permit, (dead,) = a_queue(broken)
     places.settle(permit, 0, NEUTRAL)
-    assert dead.decision == GONE
+    assert dead.status == GONE
     places.abandon(dead, 0)
     assert places.snapshot(0)["state"] == {"inside": 0, "waiting": 0}
     assert [places.admit(0).decision for _ in range(2)] == [GRANTED, REFUSED]
@@ -399,7 +399,7 @@ def test_abandoning_is_safe_to_repeat():
     for _ in range(2):
         places.abandon(tickets[0], 0)
         assert places.snapshot(0)["state"] == {"inside": 1, "waiting": 0}
-    assert [ticket.decision for ticket in tickets] == [GONE, GONE, GRANTED]
+    assert [ticket.status for ticket in tickets] == [GONE, GONE, GRANTED]
     assert places.head is places.tail is None
 
 
@@ -422,7 +422,7 @@ def test_a_place_that_came_free_just_before_the_queueing_is_taken():
         return places._enqueue(0, nothing)
 
     ticket = look_and_release()
-    assert ticket.decision == GRANTED
+    assert ticket.status == GRANTED
     assert places.snapshot(0)["state"] == {"inside": 1, "waiting": 0}
 
 
@@ -432,7 +432,7 @@ def test_waiting_ends():
     places.emit = lambda *event: told.append(event)
     places.admit(0)
     ticket = places.admit(5, nothing)
-    assert (ticket.decision, ticket.until) == (WAITING, SECOND + 5)
+    assert (ticket.status, ticket.until) == (WAITING, SECOND + 5)
     assert places.poll(ticket, SECOND + 4) is ticket
     assert places.poll(ticket, SECOND + 5).reason == "BULKHEAD_WAIT"
     assert told == [(SECOND + 5, "wait_over", None)]
@@ -661,7 +661,7 @@ def test_an_interrupt_of_who_leaves_is_taken_up_where_it_was():
     waiting = inner.admit(0, interrupt)
     with pytest.raises(KeyboardInterrupt):
         call.step((ABORT,), 1)
-    assert waiting.decision == GRANTED
+    assert waiting.status == GRANTED
     assert (inside(policy, 0), inside(policy, 1)) == (1, 2)
     assert call.step((ABORT,), 1) == [], "cancelled once"
     assert (inside(policy, 0), inside(policy, 1)) == (0, 2)

@@ -6,13 +6,19 @@ Wherever the kernel calls a function, something else may run. Here that somethin
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from backstay_core.failure import FAILED, OK, SLOW
-from backstay_core.strategies import window
+from backstay_core.execution import ATTEMPT, COMPLETE, START, WAIT, WAKE, Execution
+from backstay_core.execution import OK as RETURNED
+from backstay_core.failure import FAILED, NEUTRAL, OK, SLOW
+from backstay_core.policy import Policy
+from backstay_core.strategies import bulkhead, window
 from backstay_core.strategies.breaker import Breaker
+from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
+from backstay_core.strategies.contract import Ticket
 from backstay_core.strategies.window import CallWindow
 
 
@@ -72,3 +78,25 @@ def test_a_window_is_counted_as_it_was_at_one_moment(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(window, "POPCOUNT", interrupted)
     assert calls.counts(0) == (7, 0, 3)
     assert calls.counts(0) == (8, 1, 3)
+
+
+def test_a_place_that_comes_free_while_a_call_begins_to_wait(monkeypatch: pytest.MonkeyPatch):
+    """The call is granted the place before it is told that it must wait. It gives the place back like any other."""
+    policy = Policy("p", Bulkhead(1, queue=1))
+    places: Any = policy.layers[0]
+    first = places.admit(0)
+    leaves = once(lambda: places.settle(first, 0, NEUTRAL))
+
+    def interrupted(wake: Callable[[], object], until: int) -> Ticket:
+        leaves()
+        return Ticket(wake, until)
+
+    monkeypatch.setattr(bulkhead, "Ticket", interrupted)
+    rung: list[str] = []
+    execution = Execution(policy, lambda: rung.append("rung"))
+    [(waiting, _)] = execution.step((START,), 0)
+    assert (waiting, rung) == (WAIT, ["rung"])
+    [(attempt, token, _)] = execution.step((WAKE,), 0)
+    assert attempt == ATTEMPT
+    assert execution.step((RETURNED, token, "fine"), 0) == [(COMPLETE, token)]
+    assert (places.free, places.waiting) == (1, 0)

@@ -115,7 +115,7 @@ class Places(State):
 
     def poll(self, ticket: Ticket, now: int) -> "Permit | Ticket | Refusal":
         """Look again: the permit, the ticket itself (still waiting), or a refusal once its time is over."""
-        if ticket.decision == GRANTED:
+        if ticket.status == GRANTED:
             permit: Permit = ticket.permit  # type: ignore[assignment]
             return permit
         if now < ticket.until:
@@ -155,14 +155,14 @@ class Places(State):
                 following.prev = None
                 ticket.next = None
             ticket.permit = epoch
-            ticket.decision = GRANTED
+            ticket.status = GRANTED
             # -- end
             try:
                 ticket.wake()
             except Exception:  # its loop is closed: nobody will come for the place
                 # -- straight line
-                if ticket.decision == GRANTED:
-                    ticket.decision = GONE
+                if ticket.status == GRANTED:
+                    ticket.status = GONE
                     epoch.free = epoch.free + 1
                 # -- end
 
@@ -170,9 +170,9 @@ class Places(State):
         """Stop waiting, or give back a place that was granted to somebody who has left (BH6). Safe to repeat."""
         # -- straight line
         epoch = self.epoch
-        decision = ticket.decision
-        ticket.decision = GONE
-        if decision == WAITING:
+        status = ticket.status
+        ticket.status = GONE
+        if status == WAITING:
             before = ticket.prev
             after = ticket.next
             if before is None:
@@ -188,7 +188,7 @@ class Places(State):
             ticket.prev = None
             ticket.next = None
         # -- end
-        elif decision == GRANTED:
+        elif status == GRANTED:
             self.settle(ticket.permit, now, NEUTRAL)  # type: ignore[arg-type]
 
     def body(self, now: int) -> "dict[str, Any]":

@@ -62,13 +62,15 @@ class Ticket:
     """A place in a gate's queue.
 
     `wake` is called once, from whichever thread makes room; it must not block or run user code. `until` is the time at
-    which waiting ends by itself (poll then).
+    which waiting ends by itself (poll then). `status` says what has become of it, which any thread may change at any
+    time: WAITING, GRANTED (there is a `permit`) or GONE.
     """
 
-    __slots__ = ("decision", "next", "permit", "prev", "until", "wake")
+    __slots__ = ("next", "permit", "prev", "status", "until", "wake")
+    decision = WAITING
 
     def __init__(self, wake: "Callable[[], object]", until: int) -> None:
-        self.decision = WAITING
+        self.status = WAITING
         self.prev: "Ticket | None" = None
         self.next: "Ticket | None" = None
         self.permit: "Permit | None" = None

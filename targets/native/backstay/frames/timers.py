@@ -87,7 +87,8 @@ class Homes:
         loop = task.get_loop()
         home = self.by_thread.get(get_ident())
         if home is None or home.loop is not loop:
-            for ident in [ident for ident, other in self.by_thread.items() if other.loop.is_closed()]:
-                self.by_thread.pop(ident, None)
+            for ident, other in list(self.by_thread.items()):  # a copy: other threads begin and end as well
+                if other.loop.is_closed():
+                    self.by_thread.pop(ident, None)
             self.by_thread[get_ident()] = home = Home(loop, self._clock, self._positions)
         return home, task
