@@ -16,7 +16,8 @@ pytestmark = pytest.mark.skipif(
     bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="without a GIL it says nothing"
 )
 
-NUMBERS = {"free", "run", "tokens", "calls", "in_flight", "passed"}
+FAILURE = {"failed", "slow", "seen", "bad"}  # what a failure changes in a breaker's window
+NUMBERS = {"free", "run", "tokens", "calls", "in_flight", "passed", *FAILURE}
 POLICIES: dict[str, Any] = {
     "all": lambda: [
         Fallback("else"),
@@ -32,9 +33,9 @@ POLICIES: dict[str, Any] = {
 }
 
 WRITTEN_OUT = {
-    "all": {"free", "run", "tokens", "calls"},
+    "all": {"free", "run", "tokens", "calls", *FAILURE},
     "bulkhead": {"free"},
-    "breaker": {"run"},
+    "breaker": {"run", *FAILURE},
     "window in time": {"tokens", "calls"},
 }
 

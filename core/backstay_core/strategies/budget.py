@@ -60,40 +60,35 @@ class Tokens(State):
             self.tokens = tokens if tokens < full else full
         # -- end
 
-    def take(self, now: int) -> bool:
-        """One token, if there is one."""
-        self._fill(now)
+    def take(self, now: int, price: int = PPM) -> bool:
+        """Credit the time that has passed, then take `price` millionths (one token), if they are there."""
+        options = self.options
+        rate = options.per_second_ppm
+        full = options.burst_ppm
+        filled = self.filled
+        gain = -1  # nothing to credit
+        rest = 0
+        if filled is None:
+            self.filled = now
+        elif now > filled and rate:
+            credit = (now - filled) * rate + self.rest
+            gain = credit // SECOND
+            rest = credit % SECOND
         # -- straight line
         tokens = self.tokens
-        if tokens >= PPM:
-            self.tokens = tokens - PPM
-            return True
-        # -- end
-        return False
-
-    def _fill(self, now: int) -> None:
-        rate = self.options.per_second_ppm
-        full = self.options.burst_ppm
-        filled = self.filled
-        if filled is None or now <= filled or not rate:
-            if filled is None:
-                self.filled = now
-            return
-        credit = (now - filled) * rate + self.rest
-        gain = credit // SECOND
-        if not gain and self.tokens < full:
-            return
-        rest = credit % SECOND
-        # -- straight line
-        if self.filled == filled:
+        if gain >= 0 and self.filled == filled and (gain or tokens >= full):
+            tokens = tokens + gain
             self.filled = now
-            tokens = self.tokens + gain
-            self.tokens = tokens if tokens < full else full
             self.rest = rest if tokens < full else 0
+            if tokens > full:
+                tokens = full
+        enough = tokens >= price
+        self.tokens = tokens - price if enough else tokens
         # -- end
+        return enough
 
     def body(self, now: int) -> "dict[str, Any]":
-        self._fill(now)
+        self.take(now, 0)
         filled = self.filled
         age = None if filled is None else max(0, now - filled)
         return {"tokens": self.tokens, "age": age, "rest": self.rest}

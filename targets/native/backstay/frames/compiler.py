@@ -72,6 +72,7 @@ def _names(policy: Policy, composer: Composer, function: Any) -> dict[str, Any]:
         names[f"at{x}"] = composer.where(x)
         if isinstance(layer, Breaker):
             _answers(names, "V", x, judging.verdicts(layer))
+            names[f"m{x}"] = (1 << layer.options.window_calls) - 1
         elif isinstance(layer, Retrier):
             _answers(names, "W", x, judging.wishes(layer, composer.own))
             names[f"B{x}"] = layer.budget

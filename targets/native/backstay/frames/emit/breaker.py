@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from backstay.frames.emit import retry
 from backstay.frames.predicates import has_predicate
-from backstay_core.failure import OK, SLOW
+from backstay_core.failure import FAILED, OK, SLOW
+from backstay_core.options import PPM
 from backstay_core.strategies.breaker import AUTO, Breaker
 
 TYPE_CHECKING = False
@@ -71,11 +72,30 @@ def fail(c: Composer, x: int) -> None:
             "None if not _bs_isinstance(_bs_e, _bs_Exception) else _bs_classify(_bs_e))"
         )
         return
-    w.line(f"_bs_v = _bs_V{x}(_bs_type(_bs_e))")
-    with w.block("if _bs_v is None or _bs_e.__dict__:"):
+    w.line(f"_bs_v = _bs_V{x}(_bs_cls)")
+    with w.block("if _bs_v is None:"):
         w.line(f"_bs_v = _bs_ask_V{x}(_bs_e)")
-    with w.block(f"if _bs_v or _bs_p{x}.run < 0:"):
-        w.line(f"_bs_L{x}.settle(_bs_p{x}, _bs_clock(), _bs_v)")
+    if c.layers[x].options.window_seconds_ns is None:
+        with w.block(f"if _bs_v == {FAILED} and _bs_p{x} is _bs_L{x}.closed:"):
+            _count_failure(c, x)
+        w.line(f"elif _bs_v or _bs_p{x}.run < 0:")
+    else:
+        w.line("if _bs_v:")
+    w.line(f"    _bs_L{x}.settle(_bs_p{x}, _bs_clock(), _bs_v)")
+
+
+def _count_failure(c: Composer, x: int) -> None:
+    """What `CallWindow.add` and `Breaker.settle` do with a failure, written out: 0.3 µs less, and no clock is read."""
+    w = c.writer
+    options = c.layers[x].options
+    size, window = options.window_calls, f"_bs_p{x}"
+    w.line(f"_bs_x = {window}.run + 1; _bs_s = {window}.seen + _bs_x; {window}.run = 0")
+    w.line(f"{window}.failed = ({window}.failed << _bs_x | 1) & _bs_m{x}")
+    w.line(f"{window}.slow = ({window}.slow << _bs_x) & _bs_m{x}")
+    w.line(f"{window}.seen = _bs_s = _bs_s if _bs_s < {size} else {size}", f"{window}.bad = {window}.bad + 1")
+    w.line(f"_bs_x = {window}.bad - {window}.gone")
+    with w.block(f"if _bs_x >= {options.least_bad} and _bs_x * {PPM} >= {options.least_ppm} * _bs_s:"):
+        w.line(f"_bs_L{x}.evaluate({window}, _bs_clock())")
 
 
 def leave(c: Composer, x: int) -> None:

@@ -42,8 +42,8 @@ def retried(c: Composer, x: int, end: int) -> None:
             c.inside(end)
         with w.block("except _bs_BaseException as _bs_e:"):
             c.leave_failed(x + 1, end)
-            w.line(f"_bs_w = _bs_W{x}(_bs_type(_bs_e))")
-            with w.block("if _bs_w is None or _bs_e.__dict__:"):
+            w.line(f"_bs_w = _bs_W{x}(_bs_cls)")
+            with w.block("if _bs_w is None:"):
                 w.line(f"_bs_w = _bs_ask_W{x}(_bs_e)")
             with w.block(f"if _bs_w < 0 or _bs_n{x} >= {options.attempts}:"):
                 with w.block(f"if _bs_n{x} > 1:"):
