@@ -33,7 +33,7 @@ COMMON: dict[str, Any] = {
     "Exception": Exception, "BaseException": BaseException,
     "ambient": AMBIENT.get, "set": AMBIENT.set, "reset": AMBIENT.reset, "unpublish": unpublish,
     "current_deadline": current_deadline,
-    "new_cell": new_cell, "ident": get_ident, "classify": classify, "Attempts": Attempts,
+    "new_cell": new_cell, "ident": get_ident, "classify": classify, "held": judging.held, "Attempts": Attempts,
     "CircuitOpen": CircuitOpen, "TimedOut": TimedOut, "Expired": runtime.Expired, "PolicyBug": judging.PolicyBug,
     "refusal": runtime.refusal, "no_time": runtime.no_time, "wait_in_thread": runtime.wait_in_thread,
     "settle_value": runtime.settle_value, "settle_error": runtime.settle_error, "asks": runtime.asks,

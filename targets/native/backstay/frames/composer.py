@@ -126,7 +126,7 @@ class Composer:
     def leave_failed(self, i: int, end: int) -> None:
         """After an error (in ``_bs_e``), innermost first; each in the ``try`` of a ``finally`` with the next (4)."""
         w = self.writer
-        w.line("_bs_cls = None if _bs_e.__dict__ else _bs_type(_bs_e)  # what carries something is looked at")
+        w.line("_bs_cls = None if _bs_held(_bs_e) else _bs_type(_bs_e)  # what carries something is looked at")
         nested = range(end - 1, i, -1)
         for x in nested:
             with w.block("try:"):

@@ -26,6 +26,10 @@ MOST_CLASSES = 1000  # remembered by one strategy; a program that makes classes 
 NO = -1
 
 
+#  what an exception carries, whatever its class makes of ``__dict__``
+held: Callable[[BaseException], dict[str, Any]] = BaseException.__dict__["__dict__"].__get__
+
+
 class PolicyBug(BaseException):
     """Carries an error of a user's own predicate out of a frame, past everything that judges exceptions (EX5)."""
 
@@ -55,11 +59,12 @@ class Answers:
     def ask(self, error: BaseException) -> int:
         """The answer for `error`. A predicate that raises comes out as a `PolicyBug`."""
         cls = type(error)
-        plain = self._remember and self._is_plain(error, cls)
-        if plain:
+        carried = held(error)
+        if len(carried) == 1 and "__notes__" in carried:  # our own, perhaps: it says nothing of what happened
             known = self.known.get(cls)
             if known is not None:
                 return known
+        plain = self._remember and self._is_plain(error, cls)
         failure = classify(error)
         try:
             answer = self._decide(failure)

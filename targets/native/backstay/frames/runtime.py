@@ -6,7 +6,7 @@ from backstay.deadline import current_deadline
 from backstay.drivers.operation import refuse_coroutine
 from backstay.drivers.sync import in_event_loop
 from backstay.errors import REFUSALS, DeadlineExceeded, Rejected, TimedOut
-from backstay.frames.judging import PolicyBug
+from backstay.frames.judging import PolicyBug, held
 from backstay.notes import annotate, text_of
 from backstay_core.failure import NEUTRAL, ConfigurationError, Failure
 from backstay_core.options import PPM
@@ -144,7 +144,7 @@ def note(error: BaseException, policy: str, attempts: int, why: str) -> None:
     """
     key = (policy, attempts, why)
     text = _TEXTS.get(key)
-    if text is None or error.__dict__:
+    if text is None or held(error):
         annotate(error, policy, (attempts, None, why))
         if len(_TEXTS) < MOST_TEXTS:
             _TEXTS[key] = text_of(policy, (attempts, None, why))

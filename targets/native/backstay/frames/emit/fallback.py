@@ -28,7 +28,7 @@ def substitute(c: Composer, x: int) -> None:
             w.line(f"_bs_mistake(_bs_r, _bs_at{x})")
 
     with w.block("except _bs_Exception as _bs_e:"):
-        w.line(f"_bs_v = _bs_A{x}(None if _bs_e.__dict__ else _bs_type(_bs_e))")
+        w.line(f"_bs_v = _bs_A{x}(None if _bs_held(_bs_e) else _bs_type(_bs_e))")
         with w.block("if _bs_v is None:"):
             w.line(f"_bs_v = _bs_ask_A{x}(_bs_e)")
         with w.block("if not _bs_v:"):
