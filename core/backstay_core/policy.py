@@ -90,8 +90,7 @@ class Policy:
     def next_call(self) -> int:
         """The number of a call that begins now (PO3)."""
         # -- straight line
-        number = self.calls
-        self.calls = number + 1
+        self.calls = (number := self.calls) + 1
         # -- end
         return number
 

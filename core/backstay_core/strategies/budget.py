@@ -53,12 +53,10 @@ class Tokens(State):
     def deposit(self) -> None:
         full = self.options.burst_ppm
         more = self.options.ratio_ppm
-        # -- straight line
-        tokens = self.tokens
-        if tokens < full:
-            tokens = tokens + more
-            self.tokens = tokens if tokens < full else full
-        # -- end
+        if self.tokens < full:
+            # -- straight line
+            self.tokens = tokens + more if (tokens := self.tokens) < full - more else full
+            # -- end
 
     def take(self, now: int, price: int = PPM) -> bool:
         """Credit the time that has passed, then take `price` millionths (one token), if they are there."""

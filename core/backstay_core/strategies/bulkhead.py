@@ -81,8 +81,7 @@ class Places(State):
         """A permit; a ticket if there is room in the queue and the caller gave a `wake`; else a refusal."""
         # -- straight line
         epoch = self.epoch
-        free = epoch.free
-        epoch.free = free - (free > 0)
+        epoch.free = (free := epoch.free) - (free > 0)
         # -- end
         if free > 0:
             return epoch
@@ -133,8 +132,7 @@ class Places(State):
     def settle(self, permit: "Room", now: int, verdict: int) -> None:
         """The call that held `permit` is over. Of an earlier epoch, it gives a place back where nobody looks (BH8)."""
         # -- straight line
-        free = permit.free + 1
-        permit.free = free
+        permit.free = free = permit.free + 1
         # -- end
         if free <= 0:
             self.hand_over()

@@ -16,7 +16,8 @@ Whatever a gate answers says what it is by its ``decision``: the answer *is* the
 Every method that changes state allocates first and then runs straight on: between its check and its last write there
 is no call, loop or allocation. On a GIL build nothing can come in between (no thread switch, no signal handler, no
 finalizer), so no lock is needed and none is held while a user's code runs. Such regions stand between ``# -- straight
-line`` and ``# -- end`` and a test reads their bytecode.
+line`` and ``# -- end`` and a test reads their bytecode. What every call changes is changed within one line, because a
+tracer written in Python runs between lines.
 """
 
 from backstay_core.state import Reader, seal

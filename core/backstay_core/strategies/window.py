@@ -52,9 +52,10 @@ class CallWindow(Permit):
     def add(self, now: int, verdict: int) -> None:
         size = self.size
         if verdict == OK:
-            run = self.run
-            if run < size:
-                self.run = run + 1
+            if self.run < size:
+                # -- straight line
+                self.run = run + 1 if (run := self.run) < size else size
+                # -- end
             return
         mask = (1 << size) - 1
         failed = 1 if verdict == FAILED or verdict == FAILED_SLOW else 0

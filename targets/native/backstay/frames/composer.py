@@ -126,20 +126,31 @@ class Composer:
     def leave_failed(self, i: int, end: int) -> None:
         """After an error (in ``_bs_e``), innermost first; each in the ``try`` of a ``finally`` with the next (4)."""
         w = self.writer
-        w.line("_bs_cls = None if _bs_held(_bs_e) else _bs_type(_bs_e)  # what carries something is looked at")
+        w.line("_bs_cls = None")
         nested = range(end - 1, i, -1)
+        looks = max((x for x in range(i, end) if isinstance(self.layers[x], Breaker)), default=None)
         for x in nested:
             with w.block("try:"):
+                if x == looks:
+                    self.look()
                 self.fail_one(x)
             w.line("finally:")
             w.enter()
         if end > i:
+            if i == looks:
+                self.look()
             self.fail_one(i)
         for _ in nested:
             w.leave()
+        if looks is None:
+            self.look()
         if any(has_predicate(self.layers[x]) for x in range(i, end)):
             with w.block("if _bs_type(_bs_e) is _bs_PolicyBug:"):
                 w.line("raise _bs_e")
+
+    def look(self) -> None:
+        """Find the class by which answers are remembered: only where an interrupt in it leaves no place taken."""
+        self.writer.line("_bs_cls = None if _bs_held(_bs_e) else _bs_type(_bs_e)  # what carries something is looked at")
 
     def fail_one(self, x: int) -> None:
         layer = self.layers[x]

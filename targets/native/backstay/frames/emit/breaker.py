@@ -56,7 +56,8 @@ def settle(c: Composer, x: int, first: int) -> None:
         w.line(f"_bs_x = _bs_p{x}.run")
         with w.block(f"if _bs_x < {breaker.options.window_calls}:"):
             with w.block("if _bs_x >= 0:"):
-                w.line(f"_bs_p{x}.run = _bs_x + 1")
+                size = breaker.options.window_calls
+                w.line(f"_bs_p{x}.run = _bs_x + 1 if (_bs_x := _bs_p{x}.run) < {size} else {size}")
             with w.block("else:"):
                 w.line(f"_bs_L{x}.settle(_bs_p{x}, _bs_clock(), {OK})")
     if late:

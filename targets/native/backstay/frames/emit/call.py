@@ -16,7 +16,7 @@ def begin(c: Composer) -> None:
     """
     w = c.writer
     if c.policy.draws:
-        w.line("_bs_i = _bs_P.calls", "_bs_P.calls = _bs_i + 1")
+        w.line("_bs_P.calls = (_bs_i := _bs_P.calls) + 1")
     if not c.bounded:
         return
     w.line("_bs_a = _bs_ambient()")

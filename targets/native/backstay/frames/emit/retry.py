@@ -20,9 +20,8 @@ def deposit(c: Composer, x: int) -> None:
     w = c.writer
     if not more:
         return
-    w.line(f"_bs_x = _bs_B{x}.tokens")
-    with w.block(f"if _bs_x < {full}:"):
-        w.line(f"_bs_B{x}.tokens = _bs_x + {more} if _bs_x < {full - more} else {full}")
+    with w.block(f"if _bs_B{x}.tokens < {full}:"):
+        w.line(f"_bs_B{x}.tokens = _bs_x + {more} if (_bs_x := _bs_B{x}.tokens) < {full - more} else {full}")
 
 
 def retried(c: Composer, x: int, end: int) -> None:

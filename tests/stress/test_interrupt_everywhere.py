@@ -1,0 +1,128 @@
+"""A KeyboardInterrupt at every point at which Python could deliver one, inside Backstay's own code, leaks nothing.
+
+Signals are looked at after calls of functions written in C, at the beginning of a function and at backward jumps. A
+tracer counts these points, one opcode at a time, and raises at the n-th, for every n. (Not at jumps: what is raised
+there belongs to the instruction before the jump's target, where a tracer cannot raise.)
+"""
+
+from __future__ import annotations
+
+import dis
+import itertools
+import operator
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from backstay import Bulkhead, CircuitBreaker, Fallback, Policy, Retry, Timeout, remaining
+from backstay.drivers.ports import Ports
+
+MOST_POINTS = 3000
+PAUSE: Any = operator.index
+
+
+class Interrupter:
+    """Raises at the n-th point (from 1) in code of Backstay's; `points` is how many it has met."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.points = 0
+        self.last: tuple[FrameType | None, str] = (None, "")
+        self.where = ""
+
+    def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
+        self.last = None, ""  # what is called is no function in C
+        name = frame.f_code.co_filename
+        if "backstay" not in name.rpartition("tests")[2] or "/tests/" in name:
+            return None
+        frame.f_trace_opcodes = True
+        frame.f_trace_lines = False
+        return self.step
+
+    def step(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if event != "opcode":
+            self.last = None, ""  # what was called has returned, or has raised: no point
+            return self.step
+        before, opname = self.last
+        self.last = frame, dis.opname[frame.f_code.co_code[frame.f_lasti]]
+        if before is frame and opname.startswith(("CALL", "RESUME")):
+            self.points += 1
+            if self.points == self.at:
+                self.where = f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}"
+                raise KeyboardInterrupt
+        return self.step
+
+
+DOWN = ConnectionRefusedError("down")
+SCENARIOS: dict[str, tuple[Callable[[], list[Any]], list[Any]]] = {
+    "success": (
+        lambda: [Fallback("else"), Timeout(60), Retry(), CircuitBreaker(), Bulkhead(2), Timeout(5), Bulkhead(1)],
+        ["fine"],
+    ),
+    "retries": (
+        lambda: [Bulkhead(1), Timeout(60), Retry(base=0.1), CircuitBreaker(), Bulkhead(2), Timeout(5)],
+        [DOWN, DOWN, "fine"],
+    ),
+    "substitute": (lambda: [Bulkhead(1), Fallback(lambda failure: "else"), Retry(attempts=2), Bulkhead(2)], [DOWN]),
+    "failure": (lambda: [CircuitBreaker(), Bulkhead(1), Retry(attempts=1), Bulkhead(2), CircuitBreaker()], [DOWN]),
+}
+
+
+class Attempt:
+    """A guarded function, called once to have it compiled, and then once with an interrupt."""
+
+    def __init__(self, strategies: list[Any], script: list[Any]) -> None:
+        self.policy = Policy("p", *strategies, seed=1)
+        self.policy.ports = Ports(clock=itertools.count(1).__next__, pause=PAUSE)  # functions written in C
+        self.script = script
+        self.left: list[Any] = []
+        self.guarded = self.policy(self.operation)
+        self.call()
+
+    def operation(self) -> Any:
+        outcome = self.left.pop(0) if len(self.left) > 1 else self.left[0]
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def call(self) -> None:
+        self.left = list(self.script)
+        try:
+            self.guarded()
+        except (KeyboardInterrupt, ConnectionRefusedError):
+            pass
+
+    def interrupted(self, interrupter: Interrupter) -> list[int]:
+        """How many places are missing (or too many) afterwards, in each bulkhead."""
+        before = sys.gettrace()
+        try:
+            for tracer in (Interrupter(0), interrupter):  # from 3.12 on, opcodes are traced from the second time on
+                sys.settrace(tracer)
+                self.call()
+        finally:
+            sys.settrace(before)
+        layers: tuple[Any, ...] = self.policy.layers
+        return [layer.options.limit - layer.free for layer in layers if layer.options.KIND == "bulkhead"]
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+def test_interrupted_at_every_point(name: str):
+    strategies, script = SCENARIOS[name]
+    Attempt(strategies(), script).interrupted(
+        Interrupter(0)
+    )  # from 3.12 on, opcodes are traced from the second time on
+    leaks = []
+    for at in range(1, MOST_POINTS):
+        interrupter = Interrupter(at)
+        missing = Attempt(strategies(), script).interrupted(interrupter)
+        if any(missing) or remaining() is not None:
+            leaks.append(f"{interrupter.where}: places {missing}, deadline {remaining()}")
+        if interrupter.points < at:
+            break
+    else:
+        raise AssertionError("the call does not come to an end")
+    assert at > 5
+    assert not leaks, "\n".join(leaks)
