@@ -90,6 +90,40 @@ def test_deadlines_outside_apply_to_it(loop_world: LoopWorld):
     assert policy.layers[0].free == 1  # type: ignore[attr-defined]
 
 
+def test_is_cancelled_again_where_the_function_outlived_its_cancellation(loop_world: LoopWorld):
+    """The failure of a function that answers its cancellation with an error of its own came late: the substitute
+    begins, and its first pause is over at once (FB5)."""
+    world = loop_world
+    seen: list[str] = []
+
+    async def converting() -> None:
+        try:
+            await asyncio.sleep(9)
+        except asyncio.CancelledError:
+            raise ConnectionResetError from None
+
+    async def slow(failure: Failure) -> str:
+        seen.append(failure.kind)
+        await asyncio.sleep(9)
+        return "late"
+
+    async def at_once(failure: Failure) -> str:
+        return "stale"
+
+    async def call(substitute: Any) -> tuple[Any, int]:
+        policy = world.policy(Timeout(2), Fallback(substitute))
+        try:
+            return await policy.acall(converting), 0
+        except TimedOut as error:
+            task = asyncio.current_task()
+            assert task is not None
+            return type(error), task.cancelling()
+
+    assert world.runner.run(call(slow)) == (TimedOut, 0)
+    assert (seen, world.now) == (["disconnect"], 2_000_000_000)
+    assert world.runner.run(call(at_once)) == ("stale", 0)
+
+
 def test_coroutine_in_a_sync_call_is_refused(sync_world: SyncWorld):
     world = sync_world
     made: list[Any] = []

@@ -96,6 +96,14 @@ class TestOn:
             ("opened", "p: circuit_breaker", 2 * SECOND)
         ]
 
+    def test_a_substitute_for_a_result_has_no_failure(self, world: World):
+        policy = world.policy(Fallback(lambda failure: failure.kind, results=lambda value: value is None))
+        heard: list[Any] = []
+        policy.on("fallback", lambda event: heard.append(event.detail))
+        assert world.call(policy, Script((0, None))) == "result"
+        assert world.call(policy, Script((0, DOWN))) == "connect"
+        assert [failure and failure.kind for failure in heard] == [None, "connect"]
+
     def test_listeners_can_be_taken_away(self, world: World):
         policy = world.policy(Retry(attempts=2, base=0))
         heard: list[Event] = []

@@ -59,6 +59,7 @@ def _loop_names(policy: Policy) -> dict[str, Any]:
         "wait_in_loop": loops.wait_in_loop,
         "sleep_in_loop": loops.sleep_in_loop,
         "awaited": loops.awaited,
+        "overdue": loops.overdue,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from backstay.drivers.aio import Bell
+from backstay.drivers.aio import Alarm, Bell
 from backstay.frames.judging import PolicyBug
 from backstay.frames.runtime import refusal
 from backstay_core.clock import SECOND
@@ -43,6 +43,16 @@ async def wait_in_loop(places: Places, where: str, ports: Ports, deadline: int) 
 
 async def sleep_in_loop(ports: Ports, ns: int) -> None:
     await asyncio.sleep(ns / SECOND)
+
+
+async def overdue(value: Any, task: asyncio.Task[Any]) -> Any:
+    """A substitute that is awaited inside a Timeout that has run out: the call did not end when it was cancelled, so
+    its first pause is cancelled again (FB5)."""
+    alarm = Alarm(task.get_loop(), task, 0)
+    try:
+        return await value
+    finally:
+        alarm.stop(None)
 
 
 async def awaited(value: Any, where: str) -> Any:

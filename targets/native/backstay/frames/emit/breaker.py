@@ -81,7 +81,7 @@ def fail(c: Composer, x: int) -> None:
             _count_failure(c, x)
         w.line(f"elif _bs_v or _bs_p{x}.run < 0:")
     else:
-        w.line("if _bs_v:")
+        w.line(f"if _bs_v or _bs_p{x} is not _bs_L{x}.closed:")
     w.line(f"    _bs_L{x}.settle(_bs_p{x}, _bs_clock(), _bs_v)")
 
 

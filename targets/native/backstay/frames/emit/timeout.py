@@ -58,6 +58,11 @@ def find_home(c: Composer) -> None:
             w.line("_bs_h, _bs_t = _bs_find_home()")
 
 
+def has_run_out(x: int) -> str:
+    """Source of "the Timeout at `x` has cancelled what is inside it"."""
+    return f"_bs_k{x} and _bs_k{x} not in _bs_q{x}.entries"
+
+
 def _in_loop(c: Composer, x: int) -> None:
     """Enters the loop's queue for this delay, publishes the deadline, tells its cancellation from others."""
     w = c.writer
@@ -68,6 +73,8 @@ def _in_loop(c: Composer, x: int) -> None:
     if c.is_first_timeout(x):
         find_home(c)
     w.line(f"_bs_u{x} = _bs_t.cancelling()", f"_bs_d{x} = _bs_clock() + {layer.delay_ns}")
+    if c.tells_late(x):
+        w.line(f"_bs_e{x} = _bs_d{x}")
     with w.block(f"if _bs_d{x} < {c.deadline_at(x)}:"):
         w.line(f"_bs_q{x} = _bs_h.queues[{x}]")
         if publishes:
@@ -101,5 +108,5 @@ def _in_loop(c: Composer, x: int) -> None:
             w.line(f"_bs_reset(_bs_s{x})")
         with w.block(f"if _bs_q{x}.entries.pop(_bs_k{x}, None) is None:"):
             w.line("_bs_t.uncancel()")
-            if c.tells_late(x):
-                w.line("_bs_late = True")
+    if c.tells_late(x):
+        w.line(f"_bs_late = _bs_late or _bs_clock() >= _bs_e{x}")
