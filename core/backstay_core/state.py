@@ -58,8 +58,10 @@ class Reader:
     def integer(self, name: str, least: int = 0, most: "int | None" = None) -> int:
         """A whole number, as a number or (beyond 2**53) as decimal text."""
         value = self._get(name)
-        if isinstance(value, str) and 0 < len(value) <= 40 and not value.strip("0123456789"):
-            value = int(value)
+        if isinstance(value, str) and 0 < len(value) <= 40:
+            digits = value[1:] if value[0] == "-" else value
+            if digits and not digits.strip("0123456789"):
+                value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise SnapshotError(f"{self._where}: {name} must be a whole number; got {value!r}")
         if value < least or (most is not None and value > most):
@@ -72,6 +74,19 @@ class Reader:
     def optional(self, name: str) -> "int | None":
         """A whole number ≥ 0, or None."""
         return None if self._get(name) is None else self.integer(name)
+
+    def part(self, body: "Any", where: str) -> "Reader":
+        """A reader of an object inside this one that has no envelope of its own."""
+        where = f"{self._where}: {where}"
+        if not isinstance(body, dict):
+            raise SnapshotError(f"{where} must be an object; got {type(body).__name__}")
+        part = Reader.__new__(Reader)
+        part._body = body
+        part._where = where
+        part.elapsed = self.elapsed
+        part.mode = self.mode
+        part.revive = self.revive
+        return part
 
     def nested(self, name: str) -> "Any":
         """Another snapshot inside this one; it checks itself."""
