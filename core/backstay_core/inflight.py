@@ -37,7 +37,7 @@ def save(execution: Execution, now: int) -> "dict[str, Any]":
         held: "Any" = execution.held[i]
         if layer.ROLE == GATE:
             if i == at:
-                granted = held.decision == GRANTED
+                granted = held.status == GRANTED
                 held = {
                     "granted": granted,
                     "current": granted and held.permit is layer.epoch,
@@ -119,7 +119,7 @@ def _ticket(read: "Any", layer: "Any", now: int, wake: "Callable[[], object] | N
         return rejoined
     ticket = Ticket(wake, until)
     ticket.permit = layer.epoch if _flag(read, read.nested("current")) else layer.orphan()
-    ticket.decision = GRANTED
+    ticket.status = GRANTED
     return ticket
 
 
@@ -139,7 +139,12 @@ def _time(read: Reader, name: str, now: int) -> int:
 
 
 def _signed(read: Reader, name: str) -> int:
-    return read.integer(name, least=-NEVER, most=NEVER)
+    value = read.nested(name)
+    if isinstance(value, str) and 1 < len(value) <= 40 and value[0] == "-" and not value[1:].strip("0123456789"):
+        value = int(value)
+    if isinstance(value, int) and -NEVER <= value < 0:
+        return int(value)
+    return read.integer(name, most=NEVER)
 
 
 def _flag(read: Reader, value: "Any") -> bool:

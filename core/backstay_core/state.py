@@ -58,10 +58,8 @@ class Reader:
     def integer(self, name: str, least: int = 0, most: "int | None" = None) -> int:
         """A whole number, as a number or (beyond 2**53) as decimal text."""
         value = self._get(name)
-        if isinstance(value, str) and 0 < len(value) <= 40:
-            digits = value[1:] if value[0] == "-" else value
-            if digits and not digits.strip("0123456789"):
-                value = int(value)
+        if isinstance(value, str) and 0 < len(value) <= 40 and not value.strip("0123456789"):
+            value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise SnapshotError(f"{self._where}: {name} must be a whole number; got {value!r}")
         if value < least or (most is not None and value > most):
