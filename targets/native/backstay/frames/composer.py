@@ -150,7 +150,9 @@ class Composer:
 
     def look(self) -> None:
         """Find the class by which answers are remembered: only where an interrupt in it leaves no place taken."""
-        self.writer.line("_bs_cls = None if _bs_held(_bs_e) else _bs_type(_bs_e)  # what carries something is looked at")
+        self.writer.line(
+            "_bs_cls = None if _bs_held(_bs_e) else _bs_type(_bs_e)  # what carries something is looked at"
+        )
 
     def fail_one(self, x: int) -> None:
         layer = self.layers[x]
