@@ -13,10 +13,7 @@ from typing import NamedTuple
 
 CORE = Path(__file__).parents[2] / "core" / "backstay_core"
 
-NOT_KERNEL = (
-    *("advice", "errors", "monitoring", "chaos", "simulation", "environments", "orchestration", "config"),
-    *("documents", "engine", "engine_state"),
-)
+NOT_KERNEL = ("advice", "errors", "monitoring", "chaos", "simulation", "environments", "orchestration", "config")
 
 NO_OS = (
     *("_thread", "asyncio", "io", "logging", "os", "pathlib"),

@@ -1,5 +1,7 @@
 """Backstay: one reliability policy, written once, enforced with the same decisions wherever code runs."""
 
+from __future__ import annotations
+
 from backstay.deadline import remaining
 from backstay.errors import (
     BulkheadFull,
@@ -16,12 +18,19 @@ from backstay.strategies import Budget, Bulkhead, CircuitBreaker, Fallback, Retr
 from backstay_core import __version__
 from backstay_core.failure import Failure
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from backstay.configuration import Configuration, load
+
 __all__ = [
     "Budget",
     "Bulkhead",
     "BulkheadFull",
     "CircuitBreaker",
     "CircuitOpen",
+    "Configuration",
     "ConfigurationError",
     "DeadlineExceeded",
     "Failure",
@@ -34,6 +43,22 @@ __all__ = [
     "Timeout",
     "UnifiedError",
     "__version__",
+    "load",
     "remaining",
     "shared",
 ]
+
+#  loaded when they are asked for: most programs that start fast never do
+_LATER = ("Configuration", "load")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from backstay import configuration
+
+    return getattr(configuration, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

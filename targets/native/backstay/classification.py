@@ -58,7 +58,7 @@ def check_failures(where: str, field: Field, value: Any) -> dict[str, Any]:
         return {field.name: value, field.name + "_matches": ClassMatcher(classes)}
     if callable(value) and not isinstance(value, type):
         return {field.name: value, field.name + "_matches": PredicateMatcher(value)}
-    if not isinstance(value, (str, tuple, list)):
+    if not isinstance(value, (str, tuple, list)) and not hasattr(value, "matches"):
         raise ConfigurationError(
             f"{where} must be exception classes, a function of the exception or kinds of failure; got {value!r}"
         )

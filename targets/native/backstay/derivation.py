@@ -6,6 +6,8 @@ Timeouts, Retries and Fallbacks. A Retry that is changed keeps its budget.
 
 from __future__ import annotations
 
+from _weakref import ref
+
 from backstay.strategies import Fallback, Timeout
 from backstay.watching import hub_of
 from backstay_core.canonical import fnv1a
@@ -45,6 +47,43 @@ def with_options(policy: Policy, changes: dict[str, Any]) -> Policy:
 
     Raises `ConfigurationError` for names that no strategy has, that several have, or that belong to a shared state.
     """
+
+    def parts_of(policy: Policy) -> list[Any]:
+        return _changed(policy, changes)
+
+    return _derived(policy, parts_of, repr(sorted(changes)))
+
+
+def with_fallback(policy: Policy, handler: Callable[..., Any], on: Any) -> Policy:
+    """The policy inside a Fallback to `handler`."""
+    outermost = FunctionFallback(handler, on=on)
+
+    def parts_of(policy: Policy) -> list[Any]:
+        return [outermost, *map(borrowed, policy.layers)]
+
+    return _derived(policy, parts_of, "fallback")
+
+
+def follow_change(policy: Policy) -> list[Policy]:
+    """Let the policies that were made from `policy`, which has other strategies now, be made anew in place.
+
+    Returns those that cannot be: an option that they change is gone. They keep the strategies that they have.
+    """
+    stuck: list[Policy] = []
+    for reference, parts_of in list(policy._derived.items()):
+        other = reference()
+        if other is None:
+            continue
+        try:
+            made = type(policy)(policy.name, *parts_of(policy), seed=other.seed)
+        except ConfigurationError:
+            stuck.append(other)
+            continue
+        stuck.extend(other._become(made.strategies, made.layers))
+    return stuck
+
+
+def _changed(policy: Policy, changes: dict[str, Any]) -> list[Any]:
     parts: list[Any] = [borrowed(layer) for layer in policy.layers]
     for name, value in changes.items():
         position, option = _find(policy, name)
@@ -54,18 +93,14 @@ def with_options(policy: Policy, changes: dict[str, Any]) -> Policy:
         if isinstance(layer, Retrier) and layer.budget is not None and option != "budget":
             changed = changed.replace(budget=borrowed(layer.budget))
         parts[position] = changed
-    return _derived(policy, parts, repr(sorted(changes)))
+    return parts
 
 
-def with_fallback(policy: Policy, handler: Callable[..., Any], on: Any) -> Policy:
-    """The policy inside a Fallback to `handler`."""
-    return _derived(policy, [FunctionFallback(handler, on=on), *map(borrowed, policy.layers)], "fallback")
-
-
-def _derived(policy: Policy, parts: list[Any], what: str) -> Policy:
-    other = type(policy)(policy.name, *parts, seed=policy.seed ^ int(fnv1a(what), 16))
+def _derived(policy: Policy, parts_of: Callable[[Policy], list[Any]], what: str) -> Policy:
+    other = type(policy)(policy.name, *parts_of(policy), seed=policy.seed ^ int(fnv1a(what), 16))
     other.ports = policy.ports
     other.emit = hub_of(policy, policy.name)
+    policy._derived[ref(other, policy._derived.pop)] = parts_of
     return other
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from _weakref import ref
 from sys import version_info
 
 from backstay import forking, strategies
-from backstay.classification import check_failures
-from backstay.derivation import MOST_DERIVED, with_fallback, with_options
+from backstay.derivation import MOST_DERIVED, follow_change, with_fallback, with_options
 from backstay.drivers import interpreted
 from backstay.drivers.operation import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, flags_of
 from backstay.drivers.ports import REAL, Ports
@@ -16,8 +16,9 @@ from backstay.watching import listen
 from backstay_core import policy as core
 from backstay_core.execution import Execution
 from backstay_core.failure import ConfigurationError
-from backstay_core.options import Field, Options
+from backstay_core.options import Options
 from backstay_core.policy import Shared
+from backstay_core.strategies.contract import BOUND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from backstay.guarded import Guarded
     from backstay.handles import BreakerHandle, BulkheadHandle, RetryHandle
     from backstay.watching import Listener
+    from backstay_core.strategies.contract import State
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -55,16 +57,15 @@ class Policy(core.Policy):
 
     def __init__(self, name: str, *parts: Options | Shared, failures: Any = None, seed: int | None = None) -> None:
         if failures is not None:
-            check_failures("Policy(failures=…)", Field("failures", "failures", ""), failures)
             parts = tuple(_judging_by(failures, part) for part in parts)
-        if interpreted.traced():
-            self.FRAMES, self.EXECUTION = interpreted, interpreted.LockedExecution
         super().__init__(name, *parts, seed=forking.fresh_seed() if seed is None else seed)
         self.seeded = seed is not None
         self.ports: Ports = REAL
         self._call: Any = self.FRAMES.frame_for(self, None, asynchronous=False, as_argument=True)
         self._acall: Any = self.FRAMES.frame_for(self, None, asynchronous=True, as_argument=True)
         self._using: dict[Any, Policy] = {}
+        self._guarded: list[Any] = []  # the functions it decorates, weakly
+        self._derived: dict[Any, Any] = {}  # the policies made from it, weakly: how
         forking.watch(self)
 
     @classmethod
@@ -127,6 +128,7 @@ class Policy(core.Policy):
         guarded.__dict__.update(getattr(function, "__dict__", {}))
         guarded.__wrapped__ = function
         guarded.policy = self
+        self._guarded.append(ref(guarded, self._guarded.remove))
         guarded.fallback = self._fallback_of(guarded, function, asynchronous)
         result: Guarded[P, R] = guarded
         return result
@@ -144,10 +146,25 @@ class Policy(core.Policy):
             if not callable(handler):
                 raise ConfigurationError(f"policy {self.name!r}: a fallback is a function; got {handler!r}")
             guarded.policy = with_fallback(self, handler, on)
+            guarded.policy._guarded.append(ref(guarded, guarded.policy._guarded.remove))
             self.FRAMES.restart(guarded, guarded.policy, function, asynchronous=asynchronous)
             return handler
 
         return fallback
+
+    def _become(self, parts: tuple[Options | Shared, ...], layers: tuple[State, ...]) -> list[Policy]:
+        """Take over other strategies in place: calls that begin from now on go by them, those that have begun end by
+        the old ones. Returns the derived policies that could not follow."""
+        with self.FRAMES.LOCK:
+            self.strategies = parts
+            self.layers = layers
+            self.draws = any(layer.draws for layer in layers)
+            self.bounded = any(layer.ROLE == BOUND for layer in layers)
+            self._using.clear()
+            for frame in (self._call, self._acall, *[reference() for reference in list(self._guarded)]):
+                if frame is not None:
+                    self.FRAMES.renew(frame)
+            return follow_change(self)
 
     def using(self, **changes: Any) -> Policy:
         """This policy with some options changed: ``using(timeout=2.0, idempotent=False).call(…)``.

@@ -34,15 +34,22 @@ class Hub:
     """What a policy or a strategy emits to: tells each listener of the events it asked for. Shared strategies have
     one."""
 
-    __slots__ = ("listeners", "source")
+    __slots__ = ("followed", "listeners", "source")
 
     def __init__(self, source: str) -> None:
         self.source = source
         self.listeners: tuple[tuple[str, Listener], ...] = ()
+        self.followed: tuple[Hub, ...] = ()  # whose listeners are told too
+
+    def everybody(self) -> tuple[tuple[str, Listener], ...]:
+        entries = self.listeners
+        for hub in self.followed:
+            entries += tuple(entry for entry in hub.listeners if not any(entry is other for other in entries))
+        return entries
 
     def __call__(self, now: int, name: str, detail: Any) -> None:
         event = Event(now, self.source, name, detail)
-        for wanted, listener in self.listeners:
+        for wanted, listener in self.everybody() if self.followed else self.listeners:
             if wanted in (name, EVERYTHING):
                 try:
                     listener(event)
@@ -56,6 +63,20 @@ def hub_of(emitter: Any, source: str) -> Hub:
         emitter.emit = Hub(source)
     hub: Hub = emitter.emit
     return hub
+
+
+def follow(emitter: Any, source: str, leader: Hub) -> None:
+    """Who listens to `leader` (a policy's hub) hears `emitter` too, which has come to the policy later."""
+    hub = hub_of(emitter, source)
+    hub.followed = (*hub.followed, leader)
+
+
+def leave(emitter: Any, leader: Hub) -> None:
+    """Who listens to `leader` hears no more of `emitter`, which has left the policy."""
+    hub = emitter.emit
+    if isinstance(hub, Hub):
+        hub.followed = tuple(other for other in hub.followed if other is not leader)
+        hub.listeners = tuple(entry for entry in hub.listeners if not any(entry is x for x in leader.listeners))
 
 
 def listen(emitters: list[tuple[Any, str]], name: str, listener: Listener) -> Callable[[], None]:

@@ -123,7 +123,9 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
                 published = AMBIENT.set(deadline)
                 try:
                     outcome = (
-                        function(*args, **kwargs) if what == ATTEMPT else substitute_for(policy, action, args, kwargs)
+                        function(*args, **kwargs)
+                        if what == ATTEMPT
+                        else substitute_for(execution, action, args, kwargs)
                     )
                     awaitable = hasattr(outcome, "__await__")
                     if awaitable:

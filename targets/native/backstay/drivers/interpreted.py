@@ -26,14 +26,6 @@ def free_threaded() -> bool:
     return gil_enabled is not None and not gil_enabled()
 
 
-def traced() -> bool:
-    """Does a tracer written in Python see every line? It runs between any two of them, and lets other threads run.
-
-    Coverage's tracer is written in C and does not; a debugger's is.
-    """
-    return getattr(sys.gettrace(), "__code__", None) is not None
-
-
 def frame_for(policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False) -> Any:
     """As `backstay.frames.compiler.frame_for`."""
 
@@ -63,6 +55,10 @@ def frame_for(policy: Policy, function: Any, *, asynchronous: bool, as_argument:
 def restart(frame: Any, policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False) -> None:
     """As `backstay.frames.compiler.restart`."""
     frame.policy = policy
+
+
+def renew(frame: Any) -> None:
+    """As `backstay.frames.compiler.renew`: nothing is remembered here, so there is nothing to renew."""
 
 
 LOCK = RLock()  # reentrant: a wake-up may step another call of the same thread

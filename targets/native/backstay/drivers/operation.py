@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from backstay.policy import Policy
+    from backstay_core.execution import Execution
 
 CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
 
@@ -42,12 +42,13 @@ def refuse_coroutine(value: Any, where: str) -> None:
         raise ConfigurationError(f"{where} returned a coroutine in a sync call; use acall() or an async function")
 
 
-def substitute_for(policy: Policy, action: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def substitute_for(execution: Execution, action: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The substitute that a SUBSTITUTE action asks for: the Fallback's value, or what its function returns."""
-    value = policy.layers[action[3]].options.value
+    options = execution.layers[action[3]].options
+    value = options.value
     if not callable(value):
         return value
-    failure = action[4] or Failure("result", f"{policy.name}: an unacceptable result", domain="backstay")
-    if getattr(policy.layers[action[3]].options, "TAKES_ARGUMENTS", False):
+    failure = action[4] or Failure("result", f"{execution.policy.name}: an unacceptable result", domain="backstay")
+    if getattr(options, "TAKES_ARGUMENTS", False):
         return value(failure, *args, **kwargs)
     return value(failure)

@@ -56,7 +56,9 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
                 published = AMBIENT.set(action[2])
                 try:
                     outcome = (
-                        function(*args, **kwargs) if what == ATTEMPT else substitute_for(policy, action, args, kwargs)
+                        function(*args, **kwargs)
+                        if what == ATTEMPT
+                        else substitute_for(execution, action, args, kwargs)
                     )
                 except Exception as error:
                     outcome = error

@@ -2,11 +2,18 @@
 
 Decorating makes a small function that compiles when it is first called and puts the frame's code in its own place
 (``__code__``), so that afterwards nothing stands between the caller and the frame.
+
+A policy that changes has its frames compiled anew. Calls that have begun keep the code that they run, and must keep the
+strategies too, for they hold permits of them; but a function has only one table of global names. So the names of each
+generation of code are spelt differently, and are taken out of the table when the last call that runs that code is over:
+it is what keeps the code object alive.
 """
 
 from __future__ import annotations
 
-from _thread import get_ident
+import os
+from _thread import RLock, get_ident
+from _weakref import ref
 
 from backstay.classifier import classify
 from backstay.deadline import AMBIENT, current_deadline, new_cell, unpublish
@@ -43,6 +50,14 @@ COMMON: dict[str, Any] = {
 }  # fmt: skip
 
 
+ALWAYS = {"_bs_" + name: value for name, value in COMMON.items()}
+
+#  held while a policy changes, and while a frame is compiled from one: neither sees the other half done
+LOCK = RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=LOCK._at_fork_reinit)  # type: ignore[attr-defined]
+
+
 def _loop_names(policy: Policy) -> dict[str, Any]:
     """What async frames need besides; asyncio is imported when the first of them is compiled."""
     from asyncio import CancelledError, current_task
@@ -64,8 +79,8 @@ def _loop_names(policy: Policy) -> dict[str, Any]:
 
 
 def _names(policy: Policy, composer: Composer, function: Any) -> dict[str, Any]:
-    """The global names of a frame."""
-    names = dict(COMMON, P=policy, f=function, clock=policy.ports.clock)
+    """The global names of a frame that are its own."""
+    names: dict[str, Any] = {"P": policy, "f": function, "clock": policy.ports.clock}
     if composer.asynchronous:
         names.update(_loop_names(policy))
     for x, layer in enumerate(policy.layers):
@@ -87,26 +102,37 @@ def _answers(names: dict[str, Any], letter: str, x: int, answers: judging.Answer
     names[f"ask_{letter}{x}"] = answers.ask
 
 
-def compile_into(frame: Any, policy: Policy, function: Any, asynchronous: bool, as_argument: bool) -> Any:
+def compile_into(
+    frame: Any, policy: Policy, function: Any, asynchronous: bool, as_argument: bool, generation: int
+) -> Any:
     """Put the code of a frame in the place of `frame`'s own. `as_argument`: the function is the first argument."""
-    signature = None if as_argument else signature_of(function)
-    parameters, arguments = signature or ANYTHING
-    call = f"_bs_f({arguments})"
-    if as_argument:
-        parameters = "_bs_f, /, " + parameters
-        call = f"_bs_awaited({call}, _bs_P.name)" if asynchronous else call
-    call = "await " + call if asynchronous else call
-    composer = Composer(policy, asynchronous, call, arguments, checked=signature is None or as_argument)
-    source = f"{'async ' if asynchronous else ''}def frame({parameters}):\n" + composer.write()
-    code = code_of(source)
-    name = frame.__name__
     names = frame.__globals__
-    names.update(_names(policy, composer, function), __loader__=FrameLoader(source), __name__=f"backstay.frames.{name}")
-    if signature is not None:
-        frame.__defaults__ = function.__defaults__
-        frame.__kwdefaults__ = function.__kwdefaults__
-    frame.__source__ = source
-    frame.__code__ = code.replace(co_name=name, co_qualname=frame.__qualname__)
+    with LOCK:
+        if names["_bs_generation"] != generation:
+            return frame  # the policy has changed since: whoever calls the frame compiles the next generation
+        signature = None if as_argument else signature_of(function)
+        parameters, arguments = signature or ANYTHING
+        call = f"_bs_f({arguments})"
+        if as_argument:
+            parameters = "_bs_f, /, " + parameters
+            call = f"_bs_awaited({call}, _bs_P.name)" if asynchronous else call
+        call = "await " + call if asynchronous else call
+        composer = Composer(policy, asynchronous, call, arguments, checked=signature is None or as_argument)
+        source = f"{'async ' if asynchronous else ''}def frame({parameters}):\n" + composer.write()
+        code = code_of(source)
+        name = frame.__name__
+        own = _names(policy, composer, function)
+        if generation:
+            spelt = {word: f"{word}'{generation}" for word in own}
+            own = {spelt[word]: value for word, value in own.items()}
+            code = code.replace(co_names=tuple(spelt.get(word, word) for word in code.co_names))
+        names.update(ALWAYS, __loader__=FrameLoader(source), __name__=f"backstay.frames.{name}")
+        names.update(own, _bs_own=tuple(own))
+        if signature is not None:
+            frame.__defaults__ = function.__defaults__
+            frame.__kwdefaults__ = function.__kwdefaults__
+        frame.__source__ = source
+        frame.__code__ = code.replace(co_name=name, co_qualname=frame.__qualname__)
     return frame
 
 
@@ -128,9 +154,33 @@ def frame_for(policy: Policy, function: Any, *, asynchronous: bool, as_argument:
 
 def restart(frame: Any, policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False) -> None:
     """Let `frame` be compiled anew on its next call."""
+    names = frame.__globals__
+    with LOCK:
+        generation = names.get("_bs_generation", -1) + 1
 
-    def compiling() -> Any:
-        return compile_into(frame, policy, function, asynchronous, as_argument)
+        def compiling() -> Any:
+            return compile_into(frame, policy, function, asynchronous, as_argument, generation)
 
-    frame.__globals__["_bs_compile"] = compiling
-    frame.__code__ = (_stand_in_async if asynchronous else _stand_in).__code__
+        def again() -> None:
+            restart(frame, policy, function, asynchronous=asynchronous, as_argument=as_argument)
+
+        own = names.pop("_bs_own", None)
+        if own:
+            _forget(names, own, frame.__code__, f"_bs_code'{generation}")
+        names.update(_bs_generation=generation, _bs_compile=compiling, _bs_again=again)
+        frame.__code__ = (_stand_in_async if asynchronous else _stand_in).__code__
+
+
+def renew(frame: Any) -> None:
+    """Let `frame` be compiled anew on its next call: its policy has other strategies now."""
+    frame.__globals__["_bs_again"]()
+
+
+def _forget(names: dict[str, Any], own: tuple[str, ...], code: Any, key: str) -> None:
+    """Take `own` out of `names` when no call runs `code` any more."""
+
+    def over(_: object) -> None:
+        for word in (*own, key):
+            names.pop(word, None)
+
+    names[key] = ref(code, over)
