@@ -24,7 +24,7 @@ from tools.mutants import Mutant
 
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "core" / "backstay_core"
-MEMORY = 3 << 30
+MEMORY = 2 << 30
 
 Vector = dict[str, Any]
 
@@ -136,17 +136,8 @@ def run_tests(path: str, near: str, first: Sequence[str] = ()) -> str | None:
                 self.failed = report.nodeid
 
     plugin = Plugin()
-    options = (
-        "-x",
-        "-q",
-        "--assert=plain",
-        "-m",
-        "not slow",
-        "-p",
-        "no:cacheprovider",
-        "-o",
-        "addopts=--import-mode=importlib",
-    )
+    options = ["-x", "-q", "--assert=plain", "--hypothesis-seed=0", "-m", "not slow", "-p", "no:cacheprovider"]
+    options += ["-o", "addopts=--import-mode=importlib", "-o", "timeout=60"]
     status = pytest.main(["--rootdir", str(ROOT), *options, path], plugins=[plugin])
     if status in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         return None
@@ -227,7 +218,7 @@ class Judge:
             name = self.vectors[int(by)]["name"] if stage == "vectors" else by
             raise SystemExit(f"the kernel as it is does not pass: {stage}: {name}")
         used = [*times, 0.0]
-        self.limits = Limits(int(2 + 10 * used[0]), int(20 + 3 * used[1]))
+        self.limits = Limits(int(2 + 10 * used[0]), int(10 + 2 * used[1]))
         took = time.monotonic() - started
         say(
             f"unchanged: {len(self.vectors)} vectors in {used[0]:.1f} s, tests in {used[1]:.1f} s ({took:.1f} s in all)"
@@ -258,7 +249,7 @@ class Judge:
         return "survived", "", times
 
     def start(self, mutant: Mutant) -> Child:
-        return Child(lambda: self.work(mutant), 60 + 4 * (self.limits.vectors + self.limits.tests))
+        return Child(lambda: self.work(mutant), 30 + 4 * (self.limits.vectors + self.limits.tests))
 
     def verdict(self, mutant: Mutant, child: Child) -> Verdict:
         outcome, by, _ = child.result() or ("timeout", "", [])
