@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench bench-all mutate nightly clean
+.PHONY: help run test lint bench bench-all mutate nightly wasm clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -53,6 +53,8 @@ mutate: .venv/.dev ## change the kernel's rules one at a time and count which ch
 nightly: .venv/.dev ## run the property tests with 100 000 cases each
 	BACKSTAY_CASES=100000 $(BIN)/pytest tests/property -q --timeout=0 $(ARGS)
 
+wasm: build/backstay-engine.wasm ## build the WASM component, build/backstay-engine.wasm, and its distribution
+
 clean: ## remove everything that these targets made, .venv included
 	rm -rf .venv build dist .coverage htmlcov .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -74,3 +76,13 @@ clean: ## remove everything that these targets made, .venv included
 .venv/.bench: pyproject.toml requirements/bench.txt | .venv/.created
 	$(INSTALL) --requirement requirements/bench.txt --editable .
 	@touch $@
+
+.venv/.wasm: pyproject.toml requirements/dev.txt | .venv/.created
+	$(INSTALL) --constraint requirements/dev.txt componentize-py wasmtime build hatchling
+	@touch $@
+
+build/backstay-engine.wasm: $(shell find core/backstay_core targets/wasm/guest wit -name '*.py' -o -name '*.wit') \
+		targets/wasm/backstay_wasm/build.py | .venv/.wasm
+	PYTHONPATH=core:targets/native:targets/wasm $(BIN)/python targets/wasm/backstay_wasm/build.py $@
+	cp $@ targets/wasm/engine/backstay_engine/
+	$(BIN)/python -m build --wheel --no-isolation --outdir build/dist targets/wasm/engine

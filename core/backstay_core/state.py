@@ -73,6 +73,19 @@ class Reader:
         """A whole number ≥ 0, or None."""
         return None if self._get(name) is None else self.integer(name)
 
+    def part(self, body: "Any", where: str) -> "Reader":
+        """A reader of an object inside this one that has no envelope of its own."""
+        where = f"{self._where}: {where}"
+        if not isinstance(body, dict):
+            raise SnapshotError(f"{where} must be an object; got {type(body).__name__}")
+        part = Reader.__new__(Reader)
+        part._body = body
+        part._where = where
+        part.elapsed = self.elapsed
+        part.mode = self.mode
+        part.revive = self.revive
+        return part
+
     def nested(self, name: str) -> "Any":
         """Another snapshot inside this one; it checks itself."""
         return self._get(name)

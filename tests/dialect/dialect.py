@@ -13,7 +13,10 @@ from typing import NamedTuple
 
 CORE = Path(__file__).parents[2] / "core" / "backstay_core"
 
-NOT_KERNEL = ("advice", "errors", "monitoring", "chaos", "simulation", "environments", "orchestration", "config")
+NOT_KERNEL = (
+    *("advice", "errors", "monitoring", "chaos", "simulation", "environments", "orchestration", "config"),
+    *("documents", "engine", "engine_state"),
+)
 
 NO_OS = (
     *("_thread", "asyncio", "io", "logging", "os", "pathlib"),

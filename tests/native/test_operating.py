@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from backstay import (
     Timeout,
     shared,
 )
+from backstay.drivers import interpreted
 from backstay_core.advice.lint import lint
 from backstay_core.clock import SECOND
 from backstay_core.events import Event
@@ -295,3 +297,31 @@ def test_a_forked_child_has_pauses_and_places_of_its_own():
     assert policy.call(fork) == "True True 0 in"
     assert policy[Bulkhead].inside == 0
     assert policy.seed == before
+
+
+def test_under_a_tracer_in_python_calls_are_carried_out_step_by_step():
+    seen: list[str] = []
+
+    def tracer(frame: Any, event: str, argument: Any) -> None:
+        seen.append(event)
+
+    before = sys.gettrace()
+    sys.settrace(tracer)
+    try:
+        policy = Policy("p", Retry())
+    finally:
+        sys.settrace(before)
+    assert seen
+    assert policy.FRAMES is interpreted
+    assert policy.call(lambda: "fine") == "fine"
+
+
+def test_failures_that_mean_nothing_are_refused():
+    with pytest.raises(ConfigurationError, match="failures"):
+        Policy("p", Timeout(1), failures=42)
+
+
+def test_a_refusal_may_be_made_without_a_time():
+    refusal = CircuitOpen("here", "CIRCUIT_OPEN")
+    assert refusal.retry_after is None
+    assert refusal.failure.retry_after is None

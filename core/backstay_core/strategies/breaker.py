@@ -251,6 +251,10 @@ class Breaker(State):
 
     abandon = poll
 
+    def orphan(self) -> Probes:
+        """A permit of an epoch that is over (CB13)."""
+        return Probes(0)
+
     def body(self, now: int) -> "dict[str, Any]":
         epoch = self.epoch
         body: "dict[str, Any]" = {

@@ -16,7 +16,7 @@ How it is kept: ``free`` = limit − inside − waiting, one number that answers
 means full *or* somebody waits; ``free <= 0`` after a release means somebody waits (the classic semaphore's count).
 """
 
-from backstay_core.failure import NEUTRAL, NEVER, Failure
+from backstay_core.failure import NEUTRAL, NEVER, Failure, SnapshotError
 from backstay_core.options import Field, Options
 from backstay_core.state import Reader
 from backstay_core.strategies.contract import GATE, GONE, GRANTED, WAITING, Permit, Refusal, State, Ticket
@@ -188,6 +188,18 @@ class Places(State):
         # -- end
         elif status == GRANTED:
             self.settle(ticket.permit, now, NEUTRAL)  # type: ignore[arg-type]
+
+    def rejoin(self, now: int, wake: "Callable[[], object]", until: int) -> Ticket:
+        """A call that waited when a snapshot was taken waits again, behind those that are here already."""
+        ticket = self._enqueue(now, wake)
+        if ticket is None:
+            raise SnapshotError("bulkhead: more calls wait than the options allow")
+        ticket.until = until
+        return ticket
+
+    def orphan(self) -> Room:
+        """A permit of an epoch that is over (BH8)."""
+        return Room(self.options.limit)
 
     def body(self, now: int) -> "dict[str, Any]":
         """Who waits is the host's affair: waiting calls are counted, not saved."""

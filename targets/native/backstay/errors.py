@@ -53,7 +53,12 @@ class Rejected(UnifiedError):
     @property
     def retry_after(self) -> float | None:
         """Seconds after which it is worth asking again, if known."""
-        return None if self.args[2] is None else self.args[2] / SECOND
+        ns = self._retry_after_ns
+        return None if ns is None else ns / SECOND
+
+    @property
+    def _retry_after_ns(self) -> int | None:
+        return self.args[2] if len(self.args) > 2 else None
 
     @property
     def failure(self) -> Failure:
@@ -62,7 +67,7 @@ class Rejected(UnifiedError):
             self.where,
             code=self.code,
             reason=self.reason,
-            retry_after=self.args[2],
+            retry_after=self._retry_after_ns,
             domain="backstay",
             cause=self,
         )

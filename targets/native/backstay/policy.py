@@ -6,6 +6,7 @@ from _weakref import ref
 from sys import version_info
 
 from backstay import forking, strategies
+from backstay.classification import check_failures
 from backstay.derivation import MOST_DERIVED, follow_change, with_fallback, with_options
 from backstay.drivers import interpreted
 from backstay.drivers.operation import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, flags_of
@@ -16,7 +17,7 @@ from backstay.watching import listen
 from backstay_core import policy as core
 from backstay_core.execution import Execution
 from backstay_core.failure import ConfigurationError
-from backstay_core.options import Options
+from backstay_core.options import Field, Options
 from backstay_core.policy import Shared
 from backstay_core.strategies.contract import BOUND
 
@@ -57,7 +58,10 @@ class Policy(core.Policy):
 
     def __init__(self, name: str, *parts: Options | Shared, failures: Any = None, seed: int | None = None) -> None:
         if failures is not None:
+            check_failures("Policy(failures=…)", Field("failures", "failures", ""), failures)
             parts = tuple(_judging_by(failures, part) for part in parts)
+        if interpreted.traced():
+            self.FRAMES, self.EXECUTION = interpreted, interpreted.LockedExecution
         super().__init__(name, *parts, seed=forking.fresh_seed() if seed is None else seed)
         self.seeded = seed is not None
         self.ports: Ports = REAL

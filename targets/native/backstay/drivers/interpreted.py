@@ -26,6 +26,14 @@ def free_threaded() -> bool:
     return gil_enabled is not None and not gil_enabled()
 
 
+def traced() -> bool:
+    """Does a tracer written in Python see every line? It runs between any two of them, and lets other threads run.
+
+    Coverage's tracer is written in C and does not; a debugger's is.
+    """
+    return getattr(sys.gettrace(), "__code__", None) is not None
+
+
 def frame_for(policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False) -> Any:
     """As `backstay.frames.compiler.frame_for`."""
 

@@ -1,0 +1,127 @@
+"""The state of a whole engine: snapshot, restore, report (rule EN5 of `backstay_core.engine`)."""
+
+from backstay_core import __version__
+from backstay_core.canonical import dumps
+from backstay_core.documents import (
+    LONGEST_CONFIGURATION,
+    LONGEST_DETAIL,
+    LONGEST_SNAPSHOT,
+    MOST_POLICIES,
+    EngineError,
+    parse,
+    policies_of,
+)
+from backstay_core.engine import MOST, MOST_CALLS, Call, Document, Engine, check
+from backstay_core.execution import QUEUED
+from backstay_core.failure import NEVER, SnapshotError
+from backstay_core.inflight import load, save
+from backstay_core.state import REVIVE, Reader, seal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+CONTRACT = "0.1.0"
+
+
+def snapshot(engine: Engine, now: int, wall: "int | None") -> str:
+    """Everything, calls in flight included."""
+    check(now, NEVER - 1)
+    calls = []
+    for handle in sorted(engine.calls):
+        call = engine.calls[handle]
+        execution = call.execution
+        place = call.place if execution.mode == QUEUED else 0
+        queue = execution.wake is not None
+        calls.append([handle, call.policy, place, queue, save(execution, now)])
+    body = {
+        "given": engine.given,
+        "begun": engine.begun,
+        "queued": engine.queued,
+        "woken": engine.woken[:],
+        "documents": [[document.text, document.seed, document.first] for document in engine.documents],
+        "policies": [[handle, engine.policies[handle].snapshot(now)] for handle in sorted(engine.policies)],
+        "calls": calls,
+    }
+    return dumps(seal("engine", CONTRACT, body, wall))
+
+
+def restore(engine: Engine, snapshot: str, mode: str, now: int, wall: "int | None") -> None:
+    """Become what the snapshot says; what was here before is forgotten. *revive* leaves the calls out."""
+    check(now, NEVER - 1)
+    data = parse(snapshot, LONGEST_SNAPSHOT, "invalid-snapshot")
+    fresh = Engine()
+    try:
+        _load(fresh, Reader(data, "engine", CONTRACT, mode, wall), now)
+    except SnapshotError as error:
+        raise EngineError("invalid-snapshot", str(error)) from None
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise EngineError("invalid-snapshot", f"this is no snapshot of an engine: {error}") from None
+    except EngineError as error:
+        raise EngineError("invalid-snapshot", error.message) from None
+    engine.documents, engine.policies, engine.calls = fresh.documents, fresh.policies, fresh.calls
+    engine.woken, engine.given, engine.begun, engine.queued = fresh.woken, fresh.given, fresh.begun, fresh.queued
+
+
+def _load(engine: Engine, read: Reader, now: int) -> None:
+    engine.given = read.integer("given", most=MOST)
+    engine.begun = read.integer("begun", most=MOST)
+    engine.queued = read.integer("queued", most=MOST)
+    then = now - read.elapsed
+    for text, seed, first in read.nested("documents"):
+        engine.enter(Document(text, int(seed), int(first), policies_of(text, int(seed))))
+    known = [int(handle) for handle, _ in read.nested("policies")]
+    engine.policies = {handle: engine.policies[handle] for handle in known}
+    for handle, state in read.nested("policies"):
+        engine.policies[int(handle)].restore(state, then, read.mode)
+    if read.mode == REVIVE:
+        return
+    for handle, policy, place, queue, saved in sorted(read.nested("calls"), key=_place):
+        call = Call(int(handle), int(policy), engine.woken)
+        call.execution = load(saved, engine.policies[int(policy)], then, call.wake if queue is True else None)
+        if call.execution.mode == QUEUED:
+            call.ticket = call.execution.held[call.execution.at]
+            call.place = int(place)
+        engine.calls[call.handle] = call
+    engine.woken.extend([int(handle) for handle in read.nested("woken")])
+
+
+def report(engine: Engine, now: int) -> str:
+    """What there is, for people and monitors: versions, limits, policies and their strategies' states."""
+    check(now, NEVER - 1)
+    open_calls: "dict[int, int]" = {}
+    for handle in engine.calls:
+        policy = engine.calls[handle].policy
+        open_calls[policy] = open_calls.get(policy, 0) + 1
+    return dumps(
+        {
+            "contract": CONTRACT,
+            "core": __version__,
+            "limits": {
+                "calls": MOST_CALLS,
+                "policies": MOST_POLICIES,
+                "configuration": LONGEST_CONFIGURATION,
+                "detail": LONGEST_DETAIL,
+                "snapshot": LONGEST_SNAPSHOT,
+            },
+            "calls": len(engine.calls),
+            "begun": engine.begun,
+            "policies": [
+                {
+                    "policy": handle,
+                    "name": engine.policies[handle].name,
+                    "fingerprint": engine.policies[handle].fingerprint(),
+                    "calls": open_calls.get(handle, 0),
+                    "strategies": [
+                        dict(layer.body(now), kind=layer.options.KIND) for layer in engine.policies[handle].layers
+                    ],
+                }
+                for handle in sorted(engine.policies)
+            ],
+        }
+    )
+
+
+def _place(row: "Any") -> int:
+    place: int = row[2]
+    return place

@@ -1,0 +1,154 @@
+"""Calls in flight as plain data: `save` one between two steps, `load` it into a policy that was *resumed*.
+
+A call moves together with its policy: what it holds at a gate is a permit of the gate's epoch, and only the policy's
+own snapshot says what that epoch remembers. Times are relative to the moment of the snapshot and may be negative (a
+deadline that has passed and was not looked at yet).
+
+Tickets: whoever loads several calls that wait at one gate loads them in the order in which they waited.
+"""
+
+from backstay_core.execution import PAUSED, QUEUED, RUNNING, Execution
+from backstay_core.failure import NEVER, SnapshotError
+from backstay_core.rng import Rng
+from backstay_core.state import RESUME, Reader, seal
+from backstay_core.strategies.contract import DRIVER, GATE, GRANTED, Ticket
+from backstay_core.strategies.retry import Attempts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from backstay_core.policy import Policy
+
+KIND = "call"
+MODES = (RUNNING, QUEUED, PAUSED)
+
+
+def save(execution: Execution, now: int) -> "dict[str, Any]":
+    """The call, with times relative to `now` (ns). Raises `SnapshotError` unless it is between two steps."""
+    mode = execution.mode
+    if mode not in MODES:
+        raise SnapshotError(f"a call that is {mode} has no snapshot")
+    at = execution.at
+    layers = []
+    for i in range(at if mode == RUNNING else at + 1):
+        layer = execution.layers[i]
+        held: "Any" = execution.held[i]
+        if layer.ROLE == GATE:
+            if i == at:
+                granted = held.status == GRANTED
+                held = {
+                    "granted": granted,
+                    "current": granted and held.permit is layer.epoch,
+                    "remaining": _remaining(held.until, now),
+                }
+            else:
+                held = held is layer.epoch
+        elif layer.ROLE == DRIVER:
+            held = {"made": held.made, "age": now - held.began, "pause": held.pause, "rng": held.rng.state}
+        else:
+            held = None
+        layers.append(
+            {
+                "age": now - execution.began[i],
+                "remaining": _remaining(execution.deadlines[i + 1], now),
+                "held": held,
+            }
+        )
+    body = {
+        "mode": mode,
+        "at": at,
+        "age": now - execution.now,
+        "number": execution.number,
+        "token": execution.token,
+        "remaining": _remaining(execution.deadlines[0], now),
+        "layers": layers,
+    }
+    return seal(KIND, execution.policy.fingerprint(), body)
+
+
+def load(data: "Any", policy: "Policy", now: int, wake: "Callable[[], object] | None") -> Execution:
+    """The execution that `save` saw, in a policy that was resumed from a snapshot of the same moment.
+
+    `wake` is called when a gate lets it in, as ever. Raises `SnapshotError`; a call that waits has joined the queue of
+    its gate only if nothing is raised.
+    """
+    read = Reader(data, KIND, policy.fingerprint(), RESUME)
+    execution = Execution(policy, wake, _time(read, "remaining", now))
+    mode = MODES[MODES.index(read.word("mode", MODES))]
+    depth = len(policy.layers)
+    at = read.integer("at", most=depth if mode == RUNNING else depth - 1)
+    execution.now = now - _signed(read, "age")
+    execution.number = _signed(read, "number")
+    execution.token = read.integer("token")
+    saved = read.nested("layers")
+    if not isinstance(saved, (list, tuple)) or len(saved) != (at if mode == RUNNING else at + 1):
+        read.refuse("layers do not match the place that the call has reached")
+    queued = None
+    for i in range(len(saved)):
+        layer = policy.layers[i]
+        part = read.part(saved[i], f"layers[{i}]")
+        execution.began[i] = now - _signed(part, "age")
+        execution.deadlines[i + 1] = _time(part, "remaining", now)
+        held = part.nested("held")
+        if layer.ROLE == GATE and i == at:
+            queued = part.part(held, f"layers[{i}].held")
+        elif layer.ROLE == GATE:
+            execution.held[i] = layer.epoch if _flag(part, held) else layer.orphan()  # type: ignore[attr-defined]
+        elif layer.ROLE == DRIVER:
+            execution.held[i] = _attempts(part.part(held, f"layers[{i}].held"), now)
+    if mode == QUEUED:
+        if queued is None:
+            read.refuse("a call that waits must wait at a gate")
+        execution.held[at] = _ticket(queued, policy.layers[at], now, wake)
+    elif mode == PAUSED and policy.layers[at].ROLE != DRIVER:
+        read.refuse("a call that pauses must pause at a driver")
+    execution.at = at
+    execution.mode = mode
+    return execution
+
+
+def _ticket(read: "Any", layer: "Any", now: int, wake: "Callable[[], object] | None") -> Ticket:
+    until = _time(read, "remaining", now)
+    if wake is None or not hasattr(layer, "rejoin"):
+        read.refuse("this call cannot wait")
+        raise AssertionError
+    if not _flag(read, read.nested("granted")):
+        rejoined: Ticket = layer.rejoin(now, wake, until)
+        return rejoined
+    ticket = Ticket(wake, until)
+    ticket.permit = layer.epoch if _flag(read, read.nested("current")) else layer.orphan()
+    ticket.status = GRANTED
+    return ticket
+
+
+def _attempts(read: Reader, now: int) -> Attempts:
+    attempts = Attempts(now - _signed(read, "age"), Rng(read.integer("rng", most=(1 << 64) - 1)))
+    attempts.made = read.integer("made", least=1)
+    attempts.pause = read.integer("pause")
+    return attempts
+
+
+def _remaining(time: int, now: int) -> "int | None":
+    return None if time >= NEVER else time - now
+
+
+def _time(read: Reader, name: str, now: int) -> int:
+    return NEVER if read.nested(name) is None else now + _signed(read, name)
+
+
+def _signed(read: Reader, name: str) -> int:
+    value = read.nested(name)
+    if isinstance(value, str) and 1 < len(value) <= 40 and value[0] == "-" and not value[1:].strip("0123456789"):
+        value = int(value)
+    if isinstance(value, int) and -NEVER <= value < 0:
+        return int(value)
+    return read.integer(name, most=NEVER)
+
+
+def _flag(read: Reader, value: "Any") -> bool:
+    if value is not True and value is not False:
+        read.refuse(f"what a call holds must be true or false; got {value!r}")
+    flag: bool = value
+    return flag

@@ -1,0 +1,119 @@
+"""One call in the component, with the interface of `backstay_core.execution.Execution`: so the drivers of the native
+target carry it out as they carry out their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from backstay_core.canonical import dumps
+from backstay_core.execution import (
+    ABORT,
+    ATTEMPT,
+    CANCEL,
+    COMPLETE,
+    ERROR,
+    FAIL,
+    NEW,
+    OK,
+    OVER,
+    QUEUED,
+    RUNNING,
+    START,
+    SUBSTITUTE,
+    WAIT,
+)
+from backstay_core.failure import KINDS, NEVER, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from backstay_wasm.policy import Policy
+    from backstay_wasm.values import Decision
+
+    Action = tuple[Any, ...]
+
+
+class RemoteExecution:
+    """A call whose steps are taken in the component. Values stay here; labels and kinds of failures go in."""
+
+    __slots__ = ("call", "deadlines", "failure", "mode", "policy", "wake")
+
+    def __init__(self, policy: Policy, wake: Callable[[], object] | None = None, deadline: int = NEVER) -> None:
+        self.policy = policy
+        self.wake = wake
+        self.deadlines = [deadline]
+        self.mode = NEW
+        self.call = 0
+        self.failure: Failure | None = None  # the latest one that was reported
+
+    def step(self, event: Action, now: int) -> list[Action]:
+        """As `Execution.step`. Raises `CallLost` when the instance breaks at this event."""
+        kind = event[0]
+        mode = self.mode
+        if kind == START:
+            if mode != NEW:
+                return []
+            deadline = self.deadlines[0]
+            limit = None if deadline >= NEVER else max(0, deadline)
+            policy = self.policy
+            self.mode = OVER  # should this raise
+            decision = policy.engine.begin(policy.handle, now, deadline=limit, wake=self.wake)
+            self.call = decision.call
+            return self._actions(decision)
+        if mode in (NEW, OVER):
+            return []
+        engine = self.policy.engine
+        self.mode = OVER
+        if kind == ABORT:
+            return self._actions(engine.close(self.call, now))
+        if kind == OK:
+            decision = engine.step(self.call, OK, event[1], now=now, detail=self.policy.label(event[2]))
+        elif kind == ERROR:
+            self.failure = event[2]
+            decision = engine.step(self.call, ERROR, event[1], now=now, detail=written(event[2]))
+        else:
+            decision = engine.step(self.call, kind, now=now)
+        self.mode = mode
+        return self._actions(decision)
+
+    def _actions(self, decision: Decision) -> list[Action]:
+        what = decision.action
+        if what == ATTEMPT:
+            self.mode = RUNNING
+            return [*self._before(decision), (ATTEMPT, decision.token, decision.time)]
+        if what == COMPLETE:
+            self.mode = OVER
+            return [(COMPLETE, decision.token)]
+        before = self._before(decision)
+        if what == WAIT:
+            self.mode = QUEUED
+            return [*before, (WAIT, decision.time)]
+        if what == SUBSTITUTE:
+            self.mode = RUNNING
+            more = decision.more or {}
+            failure = self.failure if "operation" in more else decision.failure
+            return [*before, (SUBSTITUTE, decision.token, decision.time, more["position"], failure)]
+        if what == FAIL:
+            self.mode = OVER
+            return [*before, (FAIL, decision.token, decision.failure)]
+        if what == CANCEL:
+            return [*before, (CANCEL, decision.token)]
+        return before
+
+    def _before(self, decision: Decision) -> list[Action]:
+        if decision.more is None:
+            return []
+        return [tuple(NEVER if part is None else part for part in action) for action in decision.before]
+
+
+def written(failure: Failure) -> str:
+    """A failure as it goes in: what drives decisions, without its texts."""
+    code, _, retry, executed, _ = KINDS[failure.kind]
+    fields: dict[str, Any] = {}
+    for name, usual in (("code", code), ("retry", retry), ("executed", executed), ("reason", ""), ("domain", "")):
+        value = getattr(failure, name)
+        if value != usual:
+            fields[name] = value
+    if failure.retry_after is not None:
+        fields["retry_after"] = failure.retry_after
+    return dumps({"kind": failure.kind, **fields}) if fields else failure.kind

@@ -1,0 +1,138 @@
+"""An instance that can be replaced: what has happened is kept outside it, as a snapshot and the inputs since.
+
+The engine inside is deterministic (same inputs, same decisions), so the journal of inputs *is* the state. When an
+instance becomes unusable, a new one takes over the last snapshot and is told everything since, except the one input at
+which the old one broke; in its place the call that it belonged to is closed, as if its caller had gone. So nothing is
+lost but that call: every outcome that was ever reported counts.
+
+A snapshot is taken when the journal holds `FEWEST` inputs, or `PER_CALL` for every call in flight, whichever is more,
+so that it costs each step about the same whatever the number of calls, and a replacement stays short.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from backstay_core.canonical import dumps
+from backstay_core.documents import EngineError
+from backstay_wasm.instance import Instance
+from backstay_wasm.marshal import Trap
+
+FEWEST = 256
+PER_CALL = 8
+NOWS = {"begin": 1, "step": 3, "close": 1, "control": 3, "restore-policy": 3}  # where `now` stands
+OF_CALLS = ("begin", "step", "close")
+
+#  errors after which what is inside may not be what the journal says
+UNSURE = ("internal", "out-of-memory")
+
+
+class Recovering:
+    """Calls into an instance, made anew by `make` whenever it breaks. Not safe from several threads at once."""
+
+    def __init__(self, make: Callable[[], Instance]) -> None:
+        self._make = make
+        self.instance: Instance | None = make()
+        self.snapshot: tuple[str, int] | None = None  # and when it was taken
+        self.journal: list[tuple[str, tuple[Any, ...]]] = []
+        self.due = FEWEST
+        self.now = 0  # the latest time that was told
+        self.begun = 0  # the latest handle that was given
+        self.woken: list[int] = []  # by calls that were closed in a replacement
+        self.replacements = 0
+        self.incomplete = 0  # replacements in which all calls in flight were lost
+
+    def ask(self, name: str, args: tuple[Any, ...]) -> Any:
+        """A call that changes nothing. Raises `EngineError`; `Trap` after a replacement that has lost nothing."""
+        try:
+            return self._inside().call(name, args)
+        except Trap:
+            self.replace()
+            raise
+
+    def tell(self, name: str, args: tuple[Any, ...]) -> Any:
+        """A call that changes what is inside. Raises `EngineError`; `Trap` after a replacement without this input."""
+        inside = self._inside()
+        if len(self.journal) >= self.due:
+            self.take_snapshot()
+            inside = self._inside()
+        self.journal.append((name, args))
+        try:
+            result = inside.call(name, args)
+        except (EngineError, Trap) as error:
+            self.journal.pop()
+            if isinstance(error, Trap) or error.kind in UNSURE:
+                if name in ("step", "close"):
+                    self.journal.append(("close", (args[0], self.now)))
+                self.replace()
+            raise
+        if name == "restore":
+            self.now = args[2]  # possibly another clock
+        elif name in NOWS:
+            self.now = max(self.now, args[NOWS[name]])
+        if name == "begin":
+            self.begun = result.call
+        return result
+
+    def take_snapshot(self) -> None:
+        """Begin a new journal, if the state can be saved; else go on with a longer one."""
+        try:
+            text = self._inside().call("snapshot", (self.now, None))
+        except EngineError:
+            self.due *= 2
+            return
+        except Trap:
+            self.due *= 2
+            self.replace()
+            return
+        self.snapshot = (text, self.now)
+        self.journal.clear()
+        self.due = max(FEWEST, PER_CALL * text.count('"kind":"call"'))
+
+    def close(self) -> None:
+        if self.instance is not None:
+            self.instance.close()
+            self.instance = None
+
+    def _inside(self) -> Instance:
+        if self.instance is None:  # the last replacement failed
+            self.replace()
+            assert self.instance is not None
+        return self.instance
+
+    def replace(self) -> None:
+        """A new instance that knows what the old one knew. Should that fail: the policies, without calls in flight."""
+        self.replacements += 1
+        try:
+            self._rebuild("resume", self.journal)
+            return
+        except (EngineError, Trap):
+            self.incomplete += 1
+        inside = self._rebuild("revive", [entry for entry in self.journal if entry[0] not in OF_CALLS])
+        data = json.loads(inside.call("snapshot", (self.now, None)))
+        data["state"]["begun"] = self.begun  # a handle is never given twice
+        text = dumps(data)
+        inside.call("restore", (text, "revive", self.now, None))
+        self.snapshot = (text, self.now)
+        self.journal.clear()
+
+    def _rebuild(self, mode: str, journal: list[tuple[str, tuple[Any, ...]]]) -> Instance:
+        self.close()
+        inside = self._make()
+        woken: list[int] = []
+        if self.snapshot is not None:
+            inside.call("restore", (self.snapshot[0], mode, self.snapshot[1], None))
+        for number, (name, args) in enumerate(journal):
+            try:
+                answer = inside.call(name, args)
+            except EngineError:
+                if name != "close":
+                    raise
+            else:
+                if name == "close" and number == len(journal) - 1:  # who was woken earlier has been told
+                    woken = answer.woken
+        self.woken.extend(woken)
+        self.instance = inside
+        return inside

@@ -1,0 +1,46 @@
+"""One component for all tests here: built once in a session, or named in BACKSTAY_ENGINE."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backstay_wasm import Engine
+from backstay_wasm.build import build
+from backstay_wasm.cache import Cache
+
+
+@pytest.fixture(scope="session")
+def component(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    given = os.environ.get("BACKSTAY_ENGINE")
+    if given:
+        return Path(given)
+    return build(tmp_path_factory.mktemp("wasm") / "backstay-engine.wasm")
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    return Cache(tmp_path_factory.mktemp("cache") / "own")
+
+
+@pytest.fixture
+def engine_of(component: Path, cache: Cache) -> Iterator[Callable[..., Engine]]:
+    """Makes engines that are shut at the end of the test."""
+    made: list[Engine] = []
+
+    def make(config: Any = None, **options: Any) -> Engine:
+        options = {"component": component, "cache": cache, **options}
+        seed = options.pop("seed", 0)
+        engine = Engine(**options)
+        made.append(engine)
+        if config is not None:
+            engine.add(config, seed)
+        return engine
+
+    yield make
+    for engine in made:
+        engine.shut()
