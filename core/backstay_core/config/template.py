@@ -25,8 +25,8 @@ COMPOSITION: "tuple[tuple[str, str, Mapping[str, Any]], ...]" = (
         "Stops calling what keeps failing.",
         {"failure_rate": 0.5, "window_calls": 100, "open_for": 30.0},
     ),
-    ("bulkhead", "So many calls at once; the others wait in a queue.", {"limit": 50, "queue": 50, "wait": 1.0}),
-    ("timeout", "Each attempt.", {"seconds": 1.5}),
+    ("bulkhead", "So many calls at once; the others wait in a queue.", {"limit": 50, "queue": 50, "wait": 0.2}),
+    ("timeout", "Each attempt.", {"seconds": 1.3}),
 )
 
 #  what stands for an option without a default

@@ -11,6 +11,8 @@ from backstay.cli.classify import classify
 from backstay.cli.completion import completion
 from backstay.cli.demo import demo
 from backstay.cli.doctor import doctor
+from backstay.cli.files import init, validate
+from backstay.cli.policy import policy
 from backstay_core import __version__
 
 BROKEN_PIPE = 141  # what a shell shows for a program that SIGPIPE ended
@@ -62,7 +64,7 @@ def backstay(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (classify, completion, demo, doctor):
+for command in (classify, completion, demo, doctor, init, policy, validate):
     backstay.add_command(command)
 
 
