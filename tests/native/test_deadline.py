@@ -28,7 +28,7 @@ def observe(world: World, seen: list[float | None], *pauses: float) -> Any:
     async def watching() -> None:
         seen.append(remaining())
         for pause in pauses:
-            await asyncio.sleep(pause)
+            await world.sleep(pause)
             seen.append(remaining())
 
     def watching_sync() -> None:
@@ -70,7 +70,7 @@ def test_of_each_attempt(world: World):
 
     async def failing() -> None:
         await watch()
-        await asyncio.sleep(1)
+        await world.sleep(1)
         raise ConnectionRefusedError
 
     def failing_sync() -> None:

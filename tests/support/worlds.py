@@ -71,6 +71,9 @@ class SyncWorld:
     def pass_time(self, seconds: float) -> None:
         self.ports.advance(to_ns(seconds))
 
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("nobody awaits in this world")
+
     def function(self, what: Callable[..., Any] | Script) -> Callable[..., Any]:
         """`what` as this world calls it."""
         if not isinstance(what, Script):
@@ -116,6 +119,9 @@ class LoopWorld:
 
     def pass_time(self, seconds: float) -> None:
         self.runner.run(asyncio.sleep(seconds))
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
     def function(self, what: Callable[..., Any] | Script) -> Callable[..., Any]:
         if isinstance(what, Script):

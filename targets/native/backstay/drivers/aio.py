@@ -167,3 +167,22 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
         event = (ABORT,)
         outcome = actions = action = None  # the exception's traceback holds this frame: no cycle
         execution.step(event, clock())
+
+
+class Asyncio:
+    """asyncio for calls that are carried out by `backstay.drivers.stepping` (see `libraries.Backend`)."""
+
+    __slots__ = ()
+
+    def bell(self) -> Bell:
+        return Bell(asyncio.get_running_loop())
+
+    async def sleep(self, ns: int) -> None:
+        await asyncio.sleep(max(0, ns) / SECOND)
+
+    def alarm(self, ns: int) -> Alarm | None:
+        task = asyncio.current_task()
+        return None if task is None else Alarm(asyncio.get_running_loop(), task, ns)
+
+    def stop(self, alarm: Alarm, error: BaseException | None) -> tuple[bool, BaseException | None]:
+        return alarm.stop(error), error

@@ -11,6 +11,7 @@ import sys
 from _thread import RLock
 
 from backstay.drivers import sync
+from backstay.drivers.libraries import driver
 from backstay_core.execution import Execution
 
 TYPE_CHECKING = False
@@ -41,17 +42,13 @@ def frame_for(policy: Policy, function: Any, *, asynchronous: bool, as_argument:
         return sync.run(frame.policy, function, args, kwargs)  # type: ignore[attr-defined]
 
     async def frame_async(*args: Any, **kwargs: Any) -> Any:
-        from backstay.drivers import aio
-
-        return await aio.run(frame_async.policy, function, args, kwargs)  # type: ignore[attr-defined]
+        return await driver()(frame_async.policy, function, args, kwargs)  # type: ignore[attr-defined]
 
     def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return sync.run(policy, function, args, kwargs)
 
     async def call_async(function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        from backstay.drivers import aio
-
-        return await aio.run(policy, function, args, kwargs)
+        return await driver()(policy, function, args, kwargs)
 
     if as_argument:
         return call_async if asynchronous else call

@@ -6,6 +6,7 @@ import sys
 
 from backstay.classification import classify
 from backstay.deadline import AMBIENT, current_deadline
+from backstay.drivers.libraries import in_trio
 from backstay.drivers.operation import refuse_coroutine, substitute_for
 from backstay.errors import error_of
 from backstay_core.execution import (
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 def in_event_loop() -> bool:
     """Is an event loop running in this thread? Then nothing may wait at a gate: it would stop the loop."""
     asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and asyncio._get_running_loop() is not None
+    return (asyncio is not None and asyncio._get_running_loop() is not None) or in_trio()
 
 
 def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -17,6 +17,7 @@ from _weakref import ref
 
 from backstay.classifier import classify
 from backstay.deadline import AMBIENT, current_deadline, new_cell, unpublish
+from backstay.drivers.libraries import in_trio
 from backstay.errors import CircuitOpen, TimedOut
 from backstay.frames import judging, runtime
 from backstay.frames.composer import Composer
@@ -37,7 +38,7 @@ FunctionType: Any = type(code_of)
 
 COMMON: dict[str, Any] = {
     "type": type, "TypeError": TypeError, "list": list, "int": int, "hasattr": hasattr, "isinstance": isinstance,
-    "Exception": Exception, "BaseException": BaseException,
+    "Exception": Exception, "BaseException": BaseException, "RuntimeError": RuntimeError,
     "ambient": AMBIENT.get, "set": AMBIENT.set, "reset": AMBIENT.reset, "unpublish": unpublish,
     "current_deadline": current_deadline,
     "new_cell": new_cell, "ident": get_ident, "classify": classify, "held": judging.held, "Attempts": Attempts,
@@ -62,7 +63,7 @@ def _loop_names(policy: Policy) -> dict[str, Any]:
     """What async frames need besides; asyncio is imported when the first of them is compiled."""
     from asyncio import CancelledError, current_task
 
-    from backstay.frames import loops
+    from backstay.frames import elsewhere, loops
     from backstay.frames.timers import Homes
 
     homes = Homes(policy.ports.clock, tuple(x for x, layer in enumerate(policy.layers) if isinstance(layer, Deadline)))
@@ -75,6 +76,9 @@ def _loop_names(policy: Policy) -> dict[str, Any]:
         "sleep_in_loop": loops.sleep_in_loop,
         "awaited": loops.awaited,
         "overdue": loops.overdue,
+        "Elsewhere": elsewhere.Elsewhere,
+        "elsewhere": elsewhere.run,
+        "pack": elsewhere.pack,
     }
 
 
@@ -159,6 +163,10 @@ def restart(frame: Any, policy: Policy, function: Any, *, asynchronous: bool, as
         generation = names.get("_bs_generation", -1) + 1
 
         def compiling() -> Any:
+            if asynchronous and in_trio():  # this call only: the next one may come from asyncio
+                from backstay.frames.elsewhere import runner_of
+
+                return runner_of(policy, function, as_argument=as_argument)
             return compile_into(frame, policy, function, asynchronous, as_argument, generation)
 
         def again() -> None:

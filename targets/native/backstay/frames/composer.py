@@ -47,19 +47,34 @@ class Composer:
         w = self.writer
         w.enter()
         call.begin(self)
-        if self.may_be_mistaken():
-            w.line("_bs_z = None")
+        if self.asynchronous and self.bounded:
             with w.block("try:"):
-                self.inside(0)
-            with w.block("except _bs_PolicyBug as _bs_e:"):
-                w.line("_bs_z = _bs_e.error")
-            with w.block("if _bs_z is not None:"):
-                w.line("raise _bs_z")
+                timeout.find_home_early(self)
+                self.whole()
+            with w.block("except _bs_Elsewhere:"):
+                w.line("pass")
+            with w.block("else:"):
+                w.line("return _bs_r")
+            w.line(f"return await _bs_elsewhere(_bs_P, _bs_f, _bs_pack({self.arguments}))")
         else:
-            self.inside(0)
-        w.line("return _bs_r")
+            self.whole()
+            w.line("return _bs_r")
         w.leave()
         return w.text()
+
+    def whole(self) -> None:
+        """All layers, and errors of the user's own rules past all that judges exceptions."""
+        w = self.writer
+        if not self.may_be_mistaken():
+            self.inside(0)
+            return
+        w.line("_bs_z = None")
+        with w.block("try:"):
+            self.inside(0)
+        with w.block("except _bs_PolicyBug as _bs_e:"):
+            w.line("_bs_z = _bs_e.error")
+        with w.block("if _bs_z is not None:"):
+            w.line("raise _bs_z")
 
     def may_be_mistaken(self) -> bool:
         """Can the user's own code break the policy's rules, so that no strategy may be asked about it (EX5)?"""

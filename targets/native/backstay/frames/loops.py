@@ -1,18 +1,17 @@
-"""What generated code awaits when it leaves the healthy path under asyncio."""
+"""What generated code awaits when it leaves the healthy path."""
 
 from __future__ import annotations
 
-import asyncio
-
-from backstay.drivers.aio import Alarm, Bell
+from backstay.drivers.aio import Alarm
+from backstay.drivers.libraries import backend
 from backstay.frames.judging import PolicyBug
 from backstay.frames.runtime import refusal
-from backstay_core.clock import SECOND
 from backstay_core.failure import NEVER, ConfigurationError
 from backstay_core.strategies.contract import GRANTED, REFUSED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import asyncio
     from typing import Any
 
     from backstay.drivers.ports import Ports
@@ -24,7 +23,7 @@ async def wait_in_loop(places: Places, where: str, ports: Ports, deadline: int) 
     """Wait for a place, at most until the caller's `deadline`. Raises `BulkheadFull`; a Timeout of the policy that runs
     out meanwhile cancels the wait."""
     clock = ports.clock
-    bell = Bell(asyncio.get_running_loop())
+    bell = backend().bell()
     answer: Any = places.admit(clock(), bell.ring)
     try:
         while answer.decision != GRANTED:
@@ -42,7 +41,7 @@ async def wait_in_loop(places: Places, where: str, ports: Ports, deadline: int) 
 
 
 async def sleep_in_loop(ports: Ports, ns: int) -> None:
-    await asyncio.sleep(ns / SECOND)
+    await backend().sleep(ns)
 
 
 async def overdue(value: Any, task: asyncio.Task[Any]) -> Any:

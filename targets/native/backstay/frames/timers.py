@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from _thread import get_ident
 
+from backstay.frames.elsewhere import check_home
 from backstay_core.clock import SECOND
 from backstay_core.failure import ConfigurationError
 
@@ -80,7 +81,8 @@ class Homes:
         self._positions = positions
 
     def find(self) -> tuple[Home, Task]:
-        """The running loop's home and task. Raises `ConfigurationError` outside a task."""
+        """The running loop's home and task. Raises `ConfigurationError` outside a task, `Elsewhere` in one of trio."""
+        check_home()
         task = asyncio.current_task()
         if task is None:
             raise ConfigurationError("a policy with a Timeout is awaited in a task")

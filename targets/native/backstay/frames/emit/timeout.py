@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 
 from backstay_core.strategies.bulkhead import Places
+from backstay_core.strategies.fallback import Substitute
+from backstay_core.strategies.timeout import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from backstay.frames.composer import Composer
-    from backstay_core.strategies.timeout import Deadline
 
 
 def bounded(c: Composer, x: int) -> None:
@@ -41,8 +42,24 @@ def _in_thread(c: Composer, x: int) -> None:
         w.line(f"_bs_late = _bs_late or _bs_clock() >= _bs_d{x}")
 
 
+def looks_early(c: Composer) -> bool:
+    """Is there something to undo before the first Timeout, should this be no task of asyncio?"""
+    for layer in c.layers:
+        if isinstance(layer, Deadline):
+            return False
+        if not isinstance(layer, Substitute):
+            return True
+    return False
+
+
+def find_home_early(c: Composer) -> None:
+    if looks_early(c):
+        find_home(c)
+
+
 def find_home(c: Composer) -> None:
-    """The timer queues of this loop, and the task to cancel: once a frame, before its first Timeout.
+    """The timer queues of this loop, and the task to cancel: once a frame, before its first Timeout and before anything
+    that would have to be undone elsewhere (`frames.elsewhere`).
 
     On 3.11 ``current_task()`` costs 247 ns, most of it in ``get_running_loop()``; looking the task up in the table that
     it reads costs 60. From 3.12 it is fast, and from 3.14 the table is gone.
@@ -53,7 +70,11 @@ def find_home(c: Composer) -> None:
         with w.block("if _bs_h is None or (_bs_t := _bs_h.tasks(_bs_h.loop)) is None:"):
             w.line("_bs_h, _bs_t = _bs_find_home()")
     else:
-        w.line("_bs_t = _bs_current_task()", "_bs_h = _bs_homes(_bs_ident())")
+        with w.block("try:"):
+            w.line("_bs_t = _bs_current_task()")
+        with w.block("except _bs_RuntimeError:"):  # no loop is running here
+            w.line("_bs_t = None")
+        w.line("_bs_h = _bs_homes(_bs_ident())")
         with w.block("if _bs_h is None or _bs_t is None or _bs_t.get_loop() is not _bs_h.loop:"):
             w.line("_bs_h, _bs_t = _bs_find_home()")
 
@@ -70,7 +91,7 @@ def _in_loop(c: Composer, x: int) -> None:
     publishes = c.publishes(x)
     always = publishes and c.publishes_for_another(x)
     tighter = publishes and not always
-    if c.is_first_timeout(x):
+    if c.is_first_timeout(x) and not looks_early(c):
         find_home(c)
     w.line(f"_bs_u{x} = _bs_t.cancelling()", f"_bs_d{x} = _bs_clock() + {layer.delay_ns}")
     if c.tells_late(x):

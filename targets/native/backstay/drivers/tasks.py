@@ -1,0 +1,46 @@
+"""The driver for coroutine functions in a task of any library. It is how calls are carried out under trio."""
+
+from __future__ import annotations
+
+from backstay.drivers.operation import substitute_for
+from backstay.drivers.stepping import TaskSteps
+from backstay.frames.judging import PolicyBug
+from backstay_core.execution import ATTEMPT, COMPLETE, SUBSTITUTE
+from backstay_core.failure import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from backstay.policy import Policy
+
+
+async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Await ``function(*args, **kwargs)`` under `policy`."""
+
+    async def operation(action: tuple[Any, ...]) -> Any:
+        if action[0] == SUBSTITUTE:
+            value = substitute_for(call.execution, action, args, kwargs)
+            return await value if hasattr(value, "__await__") else value
+        value = function(*args, **kwargs)
+        if not hasattr(value, "__await__"):  # a mistake: no strategy is asked about it
+            raise PolicyBug(ConfigurationError(f"{policy.name}: acall() of a function that is not async; use call()"))
+        return await value
+
+    call = TaskSteps(policy)
+    event: Any = None
+    action: Any = None
+    try:
+        action = await call.onwards(call.begin())
+        while action[0] == ATTEMPT or action[0] == SUBSTITUTE:
+            event, now = await call.operate(action, operation)
+            if event is None:
+                raise call.outcome
+            action = await call.onwards(call.step(event, now))
+        if action[0] == COMPLETE:
+            return call.outcome
+        raise call.error(action)
+    finally:
+        event = action = None  # the exception's traceback holds this frame: no cycle
+        call.leave()
