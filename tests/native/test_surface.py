@@ -183,7 +183,7 @@ class TestDecorator:
             with pytest.raises(ConfigurationError):
                 decorate(nothing)
 
-    def test_of_generators_is_refused(self, policy: Policy):
+    def test_of_generators_is_kept_and_calling_one_is_refused(self, policy: Policy):
         def generator() -> Iterator[int]:
             yield 1
 
@@ -196,8 +196,7 @@ class TestDecorator:
 
         functions: list[Any] = [generator, async_generator, functools.partial(generator), Generating()]
         for function in functions:
-            with pytest.raises(ConfigurationError, match="generator"):
-                policy(function)
+            assert callable(policy(function))  # see test_streams
             with pytest.raises(ConfigurationError, match="generator"):
                 policy.call(function)
             with pytest.raises(ConfigurationError, match="generator"):

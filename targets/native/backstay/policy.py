@@ -9,7 +9,13 @@ from backstay import forking, strategies
 from backstay.classification import check_failures
 from backstay.derivation import MOST_DERIVED, follow_change, with_fallback, with_options
 from backstay.drivers import interpreted
-from backstay.drivers.operation import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, flags_of
+from backstay.drivers.operation import (
+    CO_ASYNC_GENERATOR,
+    CO_COROUTINE,
+    CO_GENERATOR,
+    CO_ITERABLE_COROUTINE,
+    flags_of,
+)
 from backstay.drivers.ports import REAL, Ports
 from backstay.frames import compiler
 from backstay.handles import HANDLES, Handle
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import Any, ParamSpec, TypeVar, overload
 
+    from backstay.blocks import Attempts
     from backstay.guarded import Guarded
     from backstay.handles import BreakerHandle, BulkheadHandle, RetryHandle
     from backstay.watching import Listener
@@ -123,8 +130,9 @@ class Policy(core.Policy):
             method: Any = function
             wrapped: Guarded[P, R] = type(method)(self(method.__func__))
             return wrapped
-        asynchronous = bool(_callable(self, function) & CO_COROUTINE)
-        guarded = self.FRAMES.frame_for(self, function, asynchronous=asynchronous)
+        flags = _callable(self, function, generators=True)
+        asynchronous = bool(flags & (CO_COROUTINE | CO_ASYNC_GENERATOR))
+        guarded = self._frames_of(flags).frame_for(self, function, asynchronous=asynchronous)
         guarded.__annotations__ = {}
         for attribute in DESCRIPTION:
             if hasattr(function, attribute):
@@ -136,6 +144,14 @@ class Policy(core.Policy):
         guarded.fallback = self._fallback_of(guarded, function, asynchronous)
         result: Guarded[P, R] = guarded
         return result
+
+    def _frames_of(self, flags: int) -> Any:
+        """What makes the frames of functions with these code flags."""
+        if not flags & (CO_GENERATOR | CO_ASYNC_GENERATOR):
+            return self.FRAMES
+        from backstay.frames import generators
+
+        return generators
 
     def _fallback_of(self, guarded: Any, function: Any, asynchronous: bool) -> Any:
         """The ``fallback`` decorator of a guarded function."""
@@ -151,7 +167,8 @@ class Policy(core.Policy):
                 raise ConfigurationError(f"policy {self.name!r}: a fallback is a function; got {handler!r}")
             guarded.policy = with_fallback(self, handler, on)
             guarded.policy._guarded.append(ref(guarded, guarded.policy._guarded.remove))
-            self.FRAMES.restart(guarded, guarded.policy, function, asynchronous=asynchronous)
+            frames = self._frames_of(flags_of(function))
+            frames.restart(guarded, guarded.policy, function, asynchronous=asynchronous)
             return handler
 
         return fallback
@@ -237,17 +254,28 @@ class Policy(core.Policy):
         result: R = await self._acall(function, *args, **kwargs)
         return result
 
+    def attempts(self) -> Attempts:
+        """Guard a piece of code: ``for attempt in policy.attempts(): with attempt: …``, or ``async for``.
+
+        See `backstay.blocks`. Raises `ConfigurationError` if the policy has a Fallback.
+        """
+        from backstay.blocks import Attempts
+
+        return Attempts(self)
+
     def __repr__(self) -> str:
         return f"Policy({', '.join([repr(self.name), *map(repr, self.strategies)])})"
 
 
-def _callable(policy: Policy, function: object) -> int:
+def _callable(policy: Policy, function: object, *, generators: bool = False) -> int:
     """The code flags of `function`; refuses what cannot be called, and what a call would only begin."""
     if not callable(function):
         raise ConfigurationError(f"policy {policy.name!r} guards functions; got {function!r}")
     flags = flags_of(function)
-    if flags & (CO_GENERATOR | CO_ASYNC_GENERATOR):
-        raise ConfigurationError(f"policy {policy.name!r} cannot guard {function!r}: a generator is no single call")
+    if flags & CO_ITERABLE_COROUTINE or (flags & (CO_GENERATOR | CO_ASYNC_GENERATOR) and not generators):
+        raise ConfigurationError(
+            f"policy {policy.name!r} cannot guard {function!r}: a generator is no single call; decorate its function"
+        )
     return flags
 
 

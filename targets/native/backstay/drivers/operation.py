@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from backstay_core.execution import Execution
 
-CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
+CO_GENERATOR, CO_COROUTINE, CO_ITERABLE_COROUTINE, CO_ASYNC_GENERATOR = 0x20, 0x80, 0x100, 0x200
 
 
 def flags_of(function: Any) -> int:
