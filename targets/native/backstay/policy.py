@@ -176,7 +176,7 @@ class Policy(core.Policy):
     def _become(self, parts: tuple[Options | Shared, ...], layers: tuple[State, ...]) -> list[Policy]:
         """Take over other strategies in place: calls that begin from now on go by them, those that have begun end by
         the old ones. Returns the derived policies that could not follow."""
-        with self.FRAMES.LOCK:
+        with interpreted.LOCK, compiler.LOCK:
             self.strategies = parts
             self.layers = layers
             self.draws = any(layer.draws for layer in layers)
@@ -184,7 +184,7 @@ class Policy(core.Policy):
             self._using.clear()
             for frame in (self._call, self._acall, *[reference() for reference in list(self._guarded)]):
                 if frame is not None:
-                    self.FRAMES.renew(frame)
+                    compiler.renew(frame)
             return follow_change(self)
 
     def using(self, **changes: Any) -> Policy:

@@ -40,6 +40,10 @@ class Report:
     def add(self, word: str, path: Path, detail: str = "") -> None:
         self._lines[word].append(path_text(path) + detail)
 
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
     @property
     def kept(self) -> tuple[str, ...]:
         """What has the same options as before, and its state."""

@@ -10,6 +10,8 @@ from backstay import forking
 from backstay.configuration.changes import Report, compare
 from backstay.configuration.documents import Document, parse
 from backstay.configuration.files import name_of, read
+from backstay.drivers import interpreted
+from backstay.frames import compiler
 from backstay.policy import Policy
 from backstay_core.config.loading import Checked
 from backstay_core.config.loading import Configuration as Loaded
@@ -102,15 +104,15 @@ class Configuration:
         new = checked.build(self.POLICY, _share, self._loaded.shared)
         report = Report(self.name)
         changes = compare(self._loaded, new, report)
-        with self.POLICY.FRAMES.LOCK:  # no frame is compiled from a policy that is half changed
+        with interpreted.LOCK, compiler.LOCK:  # no call begins by a policy that is half changed
             for name, shared in new.shared.items():
                 old = self._loaded.shared.get(name)
                 if old is not None and old.state is not shared.state:
                     shared.state.emit = old.state.emit
             for change in changes:
                 for stuck in change.apply():
-                    report.notes.append(
-                        f"policies.{stuck.name}: what using() made of it keeps its strategies: {stuck!r}"
+                    report.note(
+                        f"policies.{stuck.name}: an option that using() changes is gone; what it made stays as it is"
                     )
                 new.policies[change.running.name] = change.running
             self._take(new)

@@ -109,7 +109,10 @@ class Watcher:
             return None
         file = read(configuration.path)
         self._stamp = file.stamp
-        if file.text in (configuration.text, self._refused):
+        if file.text == configuration.text:
+            self._refused, self._complaint = None, ""
+            return None
+        if file.text == self._refused:
             return None
         self._refused = file.text
         report = configuration.reload()

@@ -62,10 +62,6 @@ def restart(frame: Any, policy: Policy, function: Any, *, asynchronous: bool, as
     frame.policy = policy
 
 
-def renew(frame: Any) -> None:
-    """As `backstay.frames.compiler.renew`: nothing is remembered here, so there is nothing to renew."""
-
-
 LOCK = RLock()  # reentrant: a wake-up may step another call of the same thread
 
 

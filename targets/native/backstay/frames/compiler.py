@@ -180,8 +180,11 @@ def restart(frame: Any, policy: Policy, function: Any, *, asynchronous: bool, as
 
 
 def renew(frame: Any) -> None:
-    """Let `frame` be compiled anew on its next call: its policy has other strategies now."""
-    frame.__globals__["_bs_again"]()
+    """Let `frame` be compiled anew on its next call: its policy has other strategies now. Frames that are not compiled
+    remember nothing."""
+    again = frame.__globals__.get("_bs_again")
+    if again is not None:
+        again()
 
 
 def _forget(names: dict[str, Any], own: tuple[str, ...], code: Any, key: str) -> None:
