@@ -57,13 +57,16 @@ class Reader:
 
     def integer(self, name: str, least: int = 0, most: "int | None" = None) -> int:
         """A whole number, as a number or (beyond 2**53) as decimal text."""
-        value = self._get(name)
-        if isinstance(value, str) and 0 < len(value) <= 40 and not value.strip("0123456789"):
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise SnapshotError(f"{self._where}: {name} must be a whole number; got {value!r}")
+        value = self._whole(name, self._get(name))
         if value < least or (most is not None and value > most):
             raise SnapshotError(f"{self._where}: {name} is out of range: {value!r}")
+        return value
+
+    def _whole(self, name: str, value: "Any") -> int:
+        if isinstance(value, str) and 0 < len(value) <= 40 and not value.strip("0123456789"):
+            return int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise SnapshotError(f"{self._where}: {name} must be a whole number; got {value!r}")
         return value
 
     def refuse(self, why: str) -> None:
@@ -111,10 +114,12 @@ class Reader:
         value = self._get(name)
         if not isinstance(value, (list, tuple)):
             raise SnapshotError(f"{self._where}: {name} must be a list")
+        rows = []
         for row in value:
             if not isinstance(row, (list, tuple)) or len(row) != width:
                 raise SnapshotError(f"{self._where}: {name} must hold rows of {width} numbers; got {row!r}")
-            for item in row:
-                if isinstance(item, bool) or not isinstance(item, int) or item < 0:
-                    raise SnapshotError(f"{self._where}: {name} must hold whole numbers; got {item!r}")
-        return [list(row) for row in value]
+            numbers = [self._whole(name, item) for item in row]
+            if min(numbers) < 0:
+                raise SnapshotError(f"{self._where}: {name} is out of range: {row!r}")
+            rows.append(numbers)
+        return rows

@@ -1,9 +1,11 @@
 """A resumed state takes back what the calls in flight hold; a revived one has forgotten them."""
 
+import json
 from typing import Any
 
 import pytest
 
+from backstay_core.canonical import dumps
 from backstay_core.failure import FAILED, NEUTRAL, OK, SnapshotError
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
@@ -68,3 +70,12 @@ def test_numbers_as_text_are_decimal_digits(text):
     bad["state"]["inside"] = text
     with pytest.raises(SnapshotError, match="inside"):
         places.restore(bad, 0, "resume")
+
+
+def test_counts_beyond_a_javascript_number_survive_in_slices():
+    breaker = CircuitBreaker(window_seconds=10).state()
+    saved = breaker.snapshot(0)
+    saved["state"]["slices"] = [[0, 10**30, 0, 0]]
+    breaker.restore(saved, 0, "resume")
+    breaker.restore(json.loads(dumps(breaker.snapshot(0))), 0, "resume")
+    assert breaker.snapshot(0)["state"]["slices"] == [[0, 10**30, 0, 0]]

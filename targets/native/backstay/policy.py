@@ -68,7 +68,7 @@ class Policy(core.Policy):
             check_failures("Policy(failures=…)", Field("failures", "failures", ""), failures)
             parts = tuple(_judging_by(failures, part) for part in parts)
         if interpreted.traced():
-            self.FRAMES, self.EXECUTION = interpreted, interpreted.LockedExecution
+            self.FRAMES, self.EXECUTION = interpreted, interpreted.LockedExecution  # pyright: ignore[reportConstantRedefinition]
         super().__init__(name, *parts, seed=forking.fresh_seed() if seed is None else seed)
         self.seeded = seed is not None
         self.ports: Ports = REAL
