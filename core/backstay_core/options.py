@@ -217,7 +217,9 @@ class Options:
                 continue
             if isinstance(value, Options):
                 value = {k: v for k, v in value.to_data().items() if k != "kind"}
-            elif field.type != "anything" and not isinstance(value, (bool, int, float, str, tuple, list)):
+            elif callable(value) or (
+                field.type != "anything" and not isinstance(value, (bool, int, float, str, tuple, list))
+            ):
                 raise ConfigurationError(f"{type(self).__name__}({field.name}=…) is code and has no data form")
             data[field.name] = list(value) if isinstance(value, tuple) else value
         return data

@@ -155,6 +155,8 @@ def test_fallbacks_by_name():
     document = tomllib.loads(policy('kind = "fallback"\ncall = "last_known"'))
     made = load(document, {"last_known": repr})
     assert made.policies["p"].layers[0].options.value is repr
+    with pytest.raises(ConfigurationError, match=r"Fallback\(value=…\) is code"):
+        made.to_data()
     assert problems(policy('kind = "fallback"\ncall = "last"'), {"lost": repr})[0].endswith(
         ".call: unknown name last; did you mean 'lost'?"
     )

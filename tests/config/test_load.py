@@ -110,6 +110,8 @@ def test_bindings(write):
         raise ZeroDivisionError
 
     assert configuration.policies["quotes"].call(fails) == 42
+    with pytest.raises(ConfigurationError, match="is code"):
+        configuration.to_data()
     simple = load(write(QUOTES), {"transport_errors": OSError}, environ={})
     assert simple.policies["quotes"][Retry].options.on is OSError
 

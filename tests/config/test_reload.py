@@ -186,6 +186,29 @@ def test_policies_made_by_using_follow(start):
         policy.using(attempts=9)
 
 
+def test_generators_and_blocks_follow(start):
+    configuration = start(RETRY)
+    policy = configuration.policies["p"]
+    calls: list[int] = []
+
+    @policy
+    def items() -> Any:
+        calls.append(1)
+        raise ConnectionError
+        yield
+
+    def block() -> None:
+        for attempt in policy.attempts():
+            with attempt:
+                calls.append(1)
+                raise ConnectionError
+
+    for attempts in (3, 5):
+        configuration.apply(document({**RETRY, "attempts": attempts}))
+        assert attempts_of(lambda: list(items()), calls) == attempts
+        assert attempts_of(block, calls) == attempts
+
+
 # State
 
 
