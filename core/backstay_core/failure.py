@@ -30,6 +30,7 @@ FAILED_SLOW = -2
 NEVER = 1 << 62  # a time that does not come, in ns (146 years)
 
 LONGEST_MESSAGE = 2000  # characters of an exception's own text that a failure keeps
+LONGEST_SHOWN = 200  # … and of a value that an error message shows
 
 #                    code                   verdict  retry        executed severity
 KINDS = {
@@ -117,8 +118,8 @@ class Failure:
         injected: bool = False,
         cause: "Any" = None,
     ) -> None:
-        if kind not in KINDS:
-            raise ConfigurationError("failure kind must be one of " + ", ".join(sorted(KINDS)) + f"; got {kind!r}")
+        if not isinstance(kind, str) or kind not in KINDS:
+            raise ConfigurationError("failure kind must be one of " + ", ".join(sorted(KINDS)) + f"; got {shown(kind)}")
         row = KINDS[kind]
         self.kind = kind
         self.code = row[0] if code is None else _known("code", code, CODES)
@@ -167,12 +168,17 @@ class Failure:
     @classmethod
     def from_data(cls, data: "dict[str, Any]") -> "Failure":
         """Raises `ConfigurationError` for unknown names or kinds."""
+        if not isinstance(data, dict):
+            raise ConfigurationError(f"a failure is a table; got {shown(data)}")
         for name in data:
             if (name not in cls.__slots__ and name != "message") or name in ("cause", "_message"):
-                raise ConfigurationError(f"a failure has no field {name!r}")
+                raise ConfigurationError(f"a failure has no field {shown(name)}")
+        for name in ("message", "reason", "domain"):
+            if not isinstance(data.get(name, ""), str):
+                raise ConfigurationError(f"{name} must be a text; got {shown(data[name])}")
         pause = data.get("retry_after")
         if pause is not None and (isinstance(pause, bool) or not isinstance(pause, int)):
-            raise ConfigurationError(f"retry_after must be a whole number of ns; got {pause!r}")
+            raise ConfigurationError(f"retry_after must be a whole number of ns; got {shown(pause)}")
         return cls(**data)
 
     def __eq__(self, other: object) -> bool:
@@ -195,23 +201,32 @@ def text_of(cause: "Any") -> str:
         return type(cause).__name__
 
 
+def shown(value: "Any") -> str:
+    """What was given, for an error message: its `repr`, cut to a line, or its type if nothing can be written of it."""
+    try:
+        text = repr(value)
+    except Exception:  # nested too deeply, or a number of more digits than Python writes
+        text = type(value).__name__
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
+
+
 def _known(what: str, given: str, allowed: "tuple[str, ...]") -> str:
     if given not in allowed:
-        raise ConfigurationError(f"failure {what} must be one of {', '.join(allowed)}; got {given!r}")
+        raise ConfigurationError(f"failure {what} must be one of {', '.join(allowed)}; got {shown(given)}")
     return given
 
 
 def kinds_of(names: "tuple[str, ...] | list[str]") -> "tuple[str, ...]":
     """The kinds that a list of kinds and group names stands for, sorted. Raises `ConfigurationError`."""
-    found: "list[str]" = []
+    found: "set[str]" = set()
     for name in names:
         if name in GROUPS:
-            found.extend(GROUPS[name])
+            found.update(GROUPS[name])
         elif name in KINDS:
-            found.append(name)
+            found.add(name)
         else:
             raise ConfigurationError(
-                f"{name!r} is no kind of failure; kinds: {', '.join(sorted(KINDS))}; "
+                f"{shown(name)} is no kind of failure; kinds: {', '.join(sorted(KINDS))}; "
                 f"groups: {', '.join(sorted(GROUPS))}"
             )
     return tuple(kind for kind in sorted(KINDS) if kind in found)

@@ -9,8 +9,8 @@ nearest-name hints are made from those rows; the defaults stand in the signature
 """
 
 from backstay_core.canonical import dumps, fnv1a
-from backstay_core.clock import to_ns
-from backstay_core.failure import NEVER, ConfigurationError, Failure, kinds_of
+from backstay_core.clock import SECOND, to_ns
+from backstay_core.failure import NEVER, ConfigurationError, Failure, kinds_of, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     KindNames = str | tuple[str, ...] | list[str]
 
 PPM = 1_000_000
+LONGEST_NAME = 50  # of an option that is looked for among the known ones
 
 
 class Field:
@@ -52,48 +53,51 @@ class Field:
 
 def _number(where: str, field: Field, value: "Any", kinds: "Any") -> "Any":
     if isinstance(value, bool) or not isinstance(value, kinds):
-        raise ConfigurationError(f"{where} must be a number; got {value!r}")
+        raise ConfigurationError(f"{where} must be a number; got {shown(value)}")
     if value != value or value < field.least or (field.most is not None and value > field.most):
         most = "" if field.most is None else f" and at most {field.most}"
-        raise ConfigurationError(f"{where} must be at least {field.least}{most}; got {value!r}")
+        raise ConfigurationError(f"{where} must be at least {field.least}{most}; got {shown(value)}")
     return value
 
 
 def _count(where: str, field: Field, value: "Any") -> "dict[str, Any]":
     if isinstance(value, float):
-        raise ConfigurationError(f"{where} must be a whole number; got {value!r}")
-    return {field.name: int(_number(where, field, value, int))}  # no subclass with a text of its own
+        raise ConfigurationError(f"{where} must be a whole number; got {shown(value)}")
+    value = int(_number(where, field, value, int))  # no subclass with a text of its own
+    if value > NEVER:
+        raise ConfigurationError(f"{where} must be a number that makes sense; got {shown(value)}")
+    return {field.name: value}
 
 
 def _seconds(where: str, field: Field, value: "Any") -> "dict[str, Any]":
     value = _number(where, field, value, (int, float))
-    if value * 1e9 >= NEVER:
-        raise ConfigurationError(f"{where} must be less than 146 years of seconds; got {value!r}")
+    if value >= NEVER / SECOND:
+        raise ConfigurationError(f"{where} must be less than 146 years of seconds; got {shown(value)}")
     ns = to_ns(value)
     if ns == 0 and field.least > 0:
-        raise ConfigurationError(f"{where} must be at least a nanosecond; got {value!r}")
+        raise ConfigurationError(f"{where} must be at least a nanosecond; got {shown(value)}")
     return {field.name: value, field.name + "_ns": ns}
 
 
 def _ratio(where: str, field: Field, value: "Any") -> "dict[str, Any]":
     value = _number(where, field, value, (int, float))
     if field.most is None and value > PPM:
-        raise ConfigurationError(f"{where} must be at most a million; got {value!r}")
+        raise ConfigurationError(f"{where} must be at most a million; got {shown(value)}")
     ppm = int(value * PPM + 0.5)
     if ppm == 0 and value > 0:
-        raise ConfigurationError(f"{where} must be at least a millionth; got {value!r}")
+        raise ConfigurationError(f"{where} must be at least a millionth; got {shown(value)}")
     return {field.name: value, field.name + "_ppm": ppm}
 
 
 def _flag(where: str, field: Field, value: "Any") -> "dict[str, Any]":
     if value is not True and value is not False:
-        raise ConfigurationError(f"{where} must be True or False; got {value!r}")
+        raise ConfigurationError(f"{where} must be True or False; got {shown(value)}")
     return {field.name: value}
 
 
 def _choice(where: str, field: Field, value: "Any") -> "dict[str, Any]":
     if value not in field.choices:
-        raise ConfigurationError(f"{where} must be one of {', '.join(field.choices)}; got {value!r}")
+        raise ConfigurationError(f"{where} must be one of {', '.join(field.choices)}; got {shown(value)}")
     return {field.name: value}
 
 
@@ -105,7 +109,7 @@ def _failures(where: str, field: Field, value: "Any") -> "dict[str, Any]":
         return {field.name: value, field.name + "_matches": KindMatcher(kinds_of(names))}
     if hasattr(value, "matches"):
         return {field.name: value, field.name + "_matches": value}
-    raise ConfigurationError(f"{where} must name kinds of failures; got {value!r}")
+    raise ConfigurationError(f"{where} must name kinds of failures; got {shown(value)}")
 
 
 def _results(where: str, field: Field, value: "Any") -> "dict[str, Any]":
@@ -115,7 +119,7 @@ def _results(where: str, field: Field, value: "Any") -> "dict[str, Any]":
         return {field.name: value, field.name + "_match": LabelMatcher(tuple(value))}
     if callable(value):
         return {field.name: value, field.name + "_match": value}
-    raise ConfigurationError(f"{where} must name results or be a function of the result; got {value!r}")
+    raise ConfigurationError(f"{where} must name results or be a function of the result; got {shown(value)}")
 
 
 def _anything(where: str, field: Field, value: "Any") -> "dict[str, Any]":
@@ -255,6 +259,8 @@ class Options:
 
 def nearest(name: str, known: "tuple[str, ...]") -> "str | None":
     """The known name closest to a misspelt one (edit distance at most a third of its length), or None."""
+    if not isinstance(name, str) or len(name) > LONGEST_NAME:
+        return None
     best = None
     best_distance = max(1, len(name) // 3) + 1
     for candidate in known:
@@ -277,7 +283,7 @@ def from_data(cls: "Callable[..., Any]", fields: "tuple[Field, ...]", data: "dic
         if name not in known and name != "kind":
             hint = nearest(name, known)
             did_you_mean = f"; did you mean {hint!r}?" if hint else f"; it takes {', '.join(known) or 'none'}"
-            raise ConfigurationError(f"{where}: unknown option {name!r}{did_you_mean}")
+            raise ConfigurationError(f"{where}: unknown option {shown(name)}{did_you_mean}")
     try:
         return cls(**{name: value for name, value in data.items() if name != "kind"})
     except ConfigurationError as error:

@@ -10,7 +10,7 @@ PO4   A snapshot of a policy holds those of its strategies; it is restored whole
 """
 
 from backstay_core.canonical import dumps, fnv1a
-from backstay_core.failure import ConfigurationError
+from backstay_core.failure import ConfigurationError, shown
 from backstay_core.options import Options, from_data, nearest
 from backstay_core.rng import Rng, stream
 from backstay_core.state import Reader, seal
@@ -55,9 +55,9 @@ class Policy:
 
     def __init__(self, name: str, *strategies: "Options | Shared", seed: int = 0) -> None:
         if not isinstance(name, str) or not name:
-            raise ConfigurationError(f"a policy's name is a text that is not empty; got {name!r}")
+            raise ConfigurationError(f"a policy's name is a text that is not empty; got {shown(name)}")
         if isinstance(seed, bool) or not isinstance(seed, int):
-            raise ConfigurationError(f"policy {name!r}: seed must be a whole number; got {seed!r}")
+            raise ConfigurationError(f"policy {name!r}: seed must be a whole number; got {shown(seed)}")
         layers = []
         for position, strategy in enumerate(strategies):
             if isinstance(strategy, Shared):
@@ -136,7 +136,7 @@ class Policy:
             raise ConfigurationError(f"a policy is a table; got {type(data).__name__}")
         for key in data:
             if key not in ("name", "seed", "strategies"):
-                raise ConfigurationError(f"policy: unknown key {key!r}; it has name, seed and strategies")
+                raise ConfigurationError(f"policy: unknown key {shown(key)}; it has name, seed and strategies")
         rows = data.get("strategies", [])
         if not isinstance(rows, (list, tuple)):
             raise ConfigurationError("strategies must be a list of tables")
@@ -151,9 +151,9 @@ class Policy:
         known = cls.STRATEGIES
         strategy = known.get(row["kind"]) if isinstance(row["kind"], str) else None
         if strategy is None:
-            hint = nearest(str(row["kind"]), tuple(known))
+            hint = nearest(row["kind"], tuple(known))
             raise ConfigurationError(
-                f"{where}: unknown kind {row['kind']!r}"
+                f"{where}: unknown kind {shown(row['kind'])}"
                 + (f"; did you mean {hint!r}?" if hint else f"; kinds: {', '.join(sorted(known))}")
             )
         options: Options = from_data(strategy, strategy.FIELDS, row, f"{where} ({row['kind']})")

@@ -8,7 +8,7 @@ A restore checks everything first and assigns last, so a bad snapshot changes no
 flight live on: a WASM instance was replaced) or *revives* (they are gone: a new process).
 """
 
-from backstay_core.failure import SnapshotError
+from backstay_core.failure import NEVER, SnapshotError, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Reader:
     def __init__(self, data: "Any", kind: str, fingerprint: str, mode: str, wall: "int | None" = None) -> None:
         self._where = kind
         if mode not in (RESUME, REVIVE):
-            raise SnapshotError(f"a restore resumes or revives; got {mode!r}")
+            raise SnapshotError(f"a restore resumes or revives; got {shown(mode)}")
         self.mode = mode
         self.revive = mode == REVIVE
         if not isinstance(data, dict):
@@ -40,7 +40,7 @@ class Reader:
         self._body = data
         for name, expected in (("schema", SCHEMA), ("kind", kind), ("options", fingerprint)):
             if self._get(name) != expected:
-                raise SnapshotError(f"{self._where}: {name} is {data[name]!r}, this one has {expected!r}")
+                raise SnapshotError(f"{self._where}: {name} is {shown(data[name])}, this one has {shown(expected)}")
         taken = self._get("wall")
         self.elapsed = 0
         if taken is not None and wall is not None:
@@ -58,15 +58,15 @@ class Reader:
     def integer(self, name: str, least: int = 0, most: "int | None" = None) -> int:
         """A whole number, as a number or (beyond 2**53) as decimal text."""
         value = self._whole(name, self._get(name))
-        if value < least or (most is not None and value > most):
-            raise SnapshotError(f"{self._where}: {name} is out of range: {value!r}")
+        if not least <= value <= (NEVER if most is None else most):
+            raise SnapshotError(f"{self._where}: {name} is out of range: {shown(value)}")
         return value
 
     def _whole(self, name: str, value: "Any") -> int:
         if isinstance(value, str) and 0 < len(value) <= 40 and not value.strip("0123456789"):
             return int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise SnapshotError(f"{self._where}: {name} must be a whole number; got {value!r}")
+            raise SnapshotError(f"{self._where}: {name} must be a whole number; got {shown(value)}")
         return value
 
     def refuse(self, why: str) -> None:
@@ -96,14 +96,14 @@ class Reader:
     def word(self, name: str, allowed: "tuple[str, ...]") -> str:
         value = self._get(name)
         if not isinstance(value, str) or value not in allowed:
-            raise SnapshotError(f"{self._where}: {name} must be one of {', '.join(allowed)}; got {value!r}")
+            raise SnapshotError(f"{self._where}: {name} must be one of {', '.join(allowed)}; got {shown(value)}")
         return value
 
     def bits(self, name: str, size: int) -> int:
         """A bit set of at most `size` bits, as hexadecimal text."""
         value = self._get(name)
         if not isinstance(value, str) or len(value) > size // 4 + 1 or not value or value.strip("0123456789abcdef"):
-            raise SnapshotError(f"{self._where}: {name} must be hexadecimal digits; got {value!r}")
+            raise SnapshotError(f"{self._where}: {name} must be hexadecimal digits; got {shown(value)}")
         bits = int(value, 16)
         if bits >> size:
             raise SnapshotError(f"{self._where}: {name} has more than {size} bits")
@@ -117,9 +117,9 @@ class Reader:
         rows = []
         for row in value:
             if not isinstance(row, (list, tuple)) or len(row) != width:
-                raise SnapshotError(f"{self._where}: {name} must hold rows of {width} numbers; got {row!r}")
+                raise SnapshotError(f"{self._where}: {name} must hold rows of {width} numbers; got {shown(row)}")
             numbers = [self._whole(name, item) for item in row]
-            if min(numbers) < 0:
-                raise SnapshotError(f"{self._where}: {name} is out of range: {row!r}")
+            if min(numbers) < 0 or max(numbers) > NEVER:
+                raise SnapshotError(f"{self._where}: {name} is out of range: {shown(row)}")
             rows.append(numbers)
         return rows

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from backstay_core.failure import ConfigurationError
+from backstay_core.failure import ConfigurationError, Failure
 from backstay_core.policy import Policy
 from backstay_core.strategies.budget import Budget
 from backstay_core.strategies.bulkhead import Bulkhead
@@ -57,6 +57,41 @@ def test_what_is_no_number_or_negative(cls: Any, name: str, value: Any) -> None:
 @pytest.mark.parametrize(("cls", "name"), [*SECONDS, *RATES, (Retry, "attempts"), (CircuitBreaker, "window_calls")])
 def test_a_number_beyond_all_sense(cls: Any, name: str) -> None:
     refused(cls, **{name: 10**30})
+
+
+@pytest.mark.parametrize(("cls", "name"), [*SECONDS, *RATES, *COUNTS])
+@pytest.mark.parametrize("value", [10**400, 10**5000, -(10**5000)], ids=["400 digits", "5000 digits", "negative"])
+def test_a_number_that_python_cannot_write(cls: Any, name: str, value: int) -> None:
+    assert len(refused(cls, **{name: value})) < 500
+
+
+def test_what_is_nested_too_deeply_to_be_shown() -> None:
+    nested: list[Any] = []
+    for _ in range(5000):
+        nested = [nested]
+    assert "list" in refused(Retry, attempts=nested)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"kind": "retry", "x" * 1_000_000: 1}, {"kind": "x" * 1_000_000}, {"kind": "retry", 5: 1}, {"kind": ["retry"]}],
+    ids=["long option", "long kind", "option that is no text", "kind that is no text"],
+)
+def test_a_name_that_nobody_could_mean(row: Any) -> None:
+    """It is neither compared with the known names, which would take minutes, nor shown in full."""
+    with pytest.raises(ConfigurationError) as caught:
+        Policy.from_data({"name": "p", "strategies": [row]})
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [[], {"kind": []}, {"kind": 5}, {"message": 7}, {"reason": None}, {"domain": []}, {"code": {}}, {5: 1}],
+    ids=repr,
+)
+def test_a_failure_that_is_none(data: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        Failure.from_data(data)
 
 
 @pytest.mark.parametrize(("cls", "name"), RATES)

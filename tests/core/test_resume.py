@@ -7,8 +7,10 @@ import pytest
 
 from backstay_core.canonical import dumps
 from backstay_core.failure import FAILED, NEUTRAL, OK, SnapshotError
+from backstay_core.rng import Rng
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
+from backstay_core.strategies.retry import Retry
 
 
 def again(state, mode, now=0):
@@ -75,7 +77,42 @@ def test_numbers_as_text_are_decimal_digits(text):
 def test_counts_beyond_a_javascript_number_survive_in_slices():
     breaker = CircuitBreaker(window_seconds=10).state()
     saved = breaker.snapshot(0)
-    saved["state"]["slices"] = [[0, 10**30, 0, 0]]
+    saved["state"]["slices"] = [[0, 2**60, 0, 0]]
     breaker.restore(saved, 0, "resume")
     breaker.restore(json.loads(dumps(breaker.snapshot(0))), 0, "resume")
-    assert breaker.snapshot(0)["state"]["slices"] == [[0, 10**30, 0, 0]]
+    assert breaker.snapshot(0)["state"]["slices"] == [[0, 2**60, 0, 0]]
+
+
+@pytest.mark.parametrize("rows", [[[0, 1, 0, 0]] * 2, [[10, 1, 0, 0]], [[0, 1, 0, 10**30]]], ids=str)
+def test_more_slices_than_a_window_has_are_no_snapshot(rows):
+    breaker = CircuitBreaker(window_seconds=10.0).state()
+    data = breaker.snapshot(0)
+    data["state"]["slices"] = rows
+    with pytest.raises(SnapshotError):
+        breaker.restore(data, 0, "revive")
+
+
+def test_an_open_period_beyond_all_time_is_no_snapshot():
+    breaker = CircuitBreaker().state()
+    data = breaker.snapshot(0)
+    data["state"] = {**data["state"], "state": "open", "remaining": 10**400, "in_flight": 0, "passed": 0}
+    with pytest.raises(SnapshotError):
+        breaker.restore(data, 0, "revive")
+
+
+@pytest.mark.parametrize("open_for", [0.0, 1e-9])
+def test_an_open_period_that_does_not_grow_needs_no_count_of_re_openings(open_for):
+    """Whatever a snapshot says: so many steps would take years."""
+    breaker = CircuitBreaker(open_for=open_for, open_cap=5.0, open_growth=1.5, open_jitter=0).state()
+    data = breaker.snapshot(0)
+    data["state"].update(state="half_open", reopened=2**60, in_flight=0, passed=0)
+    breaker.restore(data, 0, "revive")
+    breaker.settle(admitted(breaker), 0, FAILED)
+    assert body(breaker)["remaining"] == int(open_for * 10**9)
+
+
+def test_a_pause_that_does_not_grow_needs_no_count_of_attempts():
+    retrier = Retry(1_000_000, base=1e-9, factor=1.5, backoff="exponential").state()
+    call = retrier.enter(0, Rng(0))
+    call.made = 2**60
+    assert retrier.pause(call) == 1

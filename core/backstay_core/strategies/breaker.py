@@ -202,11 +202,10 @@ class Breaker(State):
         options = self.options
         period = options.open_for_ns
         for _ in range(reopened):
-            if period >= options.open_cap_ns:
+            grown = period * options.open_growth_ppm // PPM
+            if period >= options.open_cap_ns or grown == period:
                 break
-            period = period * options.open_growth_ppm // PPM
-            if options.open_growth_ppm == PPM:
-                break
+            period = grown
         period = min(period, options.open_cap_ns)
         most = period * options.open_jitter_ppm // PPM
         return period + stream(self.seed, self.opened).below(most + 1) if most else period

@@ -26,7 +26,7 @@ RT12  What comes out when Retry gives up is the last attempt's own failure.
 Backoff formulas and names: M. Brooker, *Exponential Backoff and Jitter*, AWS Architecture Blog, 2015.
 """
 
-from backstay_core.failure import ConfigurationError, Failure
+from backstay_core.failure import ConfigurationError, Failure, shown
 from backstay_core.options import PPM, Field, Options, from_data
 from backstay_core.rng import Rng
 from backstay_core.state import Reader
@@ -97,7 +97,7 @@ class Retry(Options):
         if isinstance(budget, dict):
             budget = from_data(Budget, Budget.FIELDS, budget, "budget")
         if not (budget is None or isinstance(budget, Budget) or isinstance(getattr(budget, "state", None), Tokens)):
-            raise ConfigurationError(f"Retry(budget=…) must be a Budget or a shared one; got {budget!r}")
+            raise ConfigurationError(f"Retry(budget=…) must be a Budget or a shared one; got {shown(budget)}")
         self._set(
             attempts=attempts,
             on=on,
@@ -211,9 +211,10 @@ class Retrier(State):
             return min(base + call.rng.below(most - base + 1), cap)
         pause = base
         for _ in range(call.made - 1):
-            if pause >= cap or options.factor_ppm == PPM:
+            grown = pause * options.factor_ppm // PPM
+            if pause >= cap or grown == pause:
                 break
-            pause = pause * options.factor_ppm // PPM
+            pause = grown
         pause = min(pause, cap)
         return call.rng.below(pause + 1) if backoff == FULL_JITTER else pause
 

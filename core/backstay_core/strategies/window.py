@@ -186,7 +186,11 @@ class TimeWindow(Permit):
     def load(self, read: "Reader", now: int) -> None:
         newest = now // self.width
         head: "Slice | None" = None
-        for age, calls, failed, slow in sorted(read.rows("slices", 4), reverse=True):
+        rows = sorted(read.rows("slices", 4), reverse=True)
+        ages = [row[0] for row in rows]
+        if ages and (ages[0] >= SLICES or len(set(ages)) < len(ages)):
+            read.refuse("slices are of different ages, tenths of the window")
+        for age, calls, failed, slow in rows:
             head = Slice(newest - age, head)
             head.calls = calls
             head.failed = failed
