@@ -349,3 +349,85 @@ def test_a_failure_names_its_exception(world: World):
 
     assert world.call(world.policy(Fallback(substitute)), Script((0, error))) == "else"
     assert (seen[0].kind, seen[0].message, seen[0].cause) == ("unknown", "why", error)
+
+
+class Refuses(ConnectionRefusedError):
+    def add_note(self, note: str) -> None:
+        raise RuntimeError("no notes, please")
+
+
+class Noted(ConnectionRefusedError):
+    __notes__ = ["of the class"]  # noqa: RUF012
+
+
+class Sealed(ConnectionRefusedError):
+    __notes__ = 5  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("cls", [Refuses, Noted, Sealed])
+def test_a_class_with_ideas_of_its_own_about_notes_comes_out_as_it_is(world: World, cls: type[Exception]):
+    """Also where other exceptions have left a text that is ready to be used."""
+    policy = world.policy(Retry(attempts=2, base=0))
+    for error in (ConnectionRefusedError(), cls(), cls()):
+        with pytest.raises(ConnectionRefusedError) as caught:
+            world.call(policy, Script((0, error)))
+        assert caught.value is error
+    assert Noted.__notes__ == ["of the class"]
+
+
+@pytest.mark.parametrize(
+    "strategies",
+    [
+        (Retry(attempts=2, base=0, on=Mine),),
+        (Fallback("else", on=Mine),),
+        (CircuitBreaker(on=lambda error: False),),
+        (Retry(attempts=2, base=0), CircuitBreaker(slow_call=3)),
+    ],
+    ids=lambda strategies: type(strategies[0]).__name__,
+)
+def test_at_the_end_of_the_stack(policies: type[Policy], strategies: tuple[Any, ...]):
+    """Wherever in a frame the stack ends, it is a RecursionError that comes out, and places are given back."""
+
+    for padding in range(12):
+        policy = policies("p", Bulkhead(100_000), *strategies)
+
+        @policy
+        def endless() -> None:
+            endless()
+
+        def padded(depth: int) -> None:
+            if depth:
+                padded(depth - 1)
+            else:
+                endless()
+
+        for _ in range(2):
+            with pytest.raises(RecursionError):
+                padded(padding)
+        assert policy.layers[0].free == 100_000  # type: ignore[attr-defined]
+
+
+def test_a_refusal_of_another_policy_of_the_same_name_is_not_ones_own(world: World):
+    outer = world.policy(Retry(attempts=3, base=0, on=CircuitOpen), CircuitBreaker.consecutive(9), name="db")
+    calls = 0
+
+    def function() -> None:
+        nonlocal calls
+        calls += 1
+        raise CircuitOpen("db: " + CircuitBreaker.KIND, "CIRCUIT_OPEN", None)
+
+    with pytest.raises(CircuitOpen):
+        world.call(outer, function)
+    assert calls == 3
+
+
+def test_a_refusal_that_says_nothing_is_passed_on(world: World):
+    """One that somebody made for a test, say."""
+    policy = world.policy(Retry(attempts=3, base=0), CircuitBreaker.consecutive(1))
+    for error in (CircuitOpen(), CircuitOpen("the database is asleep")):
+        with pytest.raises(CircuitOpen) as caught:
+            world.call(policy, Script((0, error)))
+        assert caught.value is error
+        assert (str(error), error.reason, error.retry_after) == (error.where, "", None)
+        assert error.failure.kind == "rejected"
+    assert world.call(policy, Script((0, "fine"))) == "fine"

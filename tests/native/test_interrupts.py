@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from backstay import Bulkhead, CircuitBreaker, Fallback, Policy, Retry, Timeout
 from backstay.deadline import remaining
+from backstay_core.clock import SECOND
 from tests.support.virtual import ManualPorts, VirtualLoop
 
 INTERRUPTS = [KeyboardInterrupt, SystemExit, GeneratorExit]
@@ -109,6 +111,67 @@ class TestSync:
         breaker.emit = None
         breaker.auto(0)
         assert idle(policy)
+
+    @pytest.mark.parametrize("error", INTERRUPTS)
+    @pytest.mark.parametrize("event", ["probing", "closed", "refused"])
+    def test_inside_a_listener_of_a_breaker_in_a_bulkhead(
+        self, policies: type[Policy], error: type[BaseException], event: str
+    ):
+        ports = ManualPorts()
+        policy = policies("p", Bulkhead(1), CircuitBreaker.consecutive(1, open_for=0 if event != "refused" else 9))
+        policy.ports = ports
+        with pytest.raises(ConnectionRefusedError):
+            policy.call(raising(ConnectionRefusedError))
+        ports.advance(SECOND)
+        policy.on(event, raising(error))
+        with pytest.raises(error):
+            policy.call(int)
+        assert policy.layers[0].free == 1  # type: ignore[attr-defined]
+
+    @pytest.mark.parametrize("error", INTERRUPTS)
+    @pytest.mark.parametrize("option", ["on", "results"])
+    def test_inside_a_predicate_of_a_probe(self, policies: type[Policy], error: type[BaseException], option: str):
+        judge: list[Any] = [lambda subject: True]
+        predicate: Any = {option: lambda subject: judge[0](subject)}
+        ports = ManualPorts()
+        policy = policies("p", Bulkhead(1), CircuitBreaker.consecutive(1, open_for=0, half_open_for=3600, **predicate))
+        policy.ports = ports
+        function = raising(ConnectionRefusedError) if option == "on" else int
+        with contextlib.suppress(ConnectionRefusedError):
+            policy.call(function)
+        ports.advance(SECOND)
+        judge[0] = raising(error)
+        with pytest.raises(error):
+            policy.call(function)
+        layers: Any = policy.layers
+        assert (layers[0].free, layers[1].state, layers[1].epoch.in_flight) == (1, "half_open", 0)
+
+    @pytest.mark.parametrize("error", INTERRUPTS)
+    def test_at_every_look_at_the_clock(self, policies: type[Policy], error: type[BaseException]):
+        ports = ManualPorts()
+        policy = policies("p", Bulkhead(1), CircuitBreaker(slow_call=1), Bulkhead(1), Timeout(9))
+        policy.ports = ports
+        clock = ports.clock
+        looks = 0
+
+        def interrupting() -> int:
+            nonlocal looks
+            looks -= 1
+            if looks == 0:
+                raise error
+            return clock()
+
+        ports.clock = interrupting
+        for at in range(1, 100):
+            looks = at
+            try:
+                policy.call(int)
+            except error:
+                pass
+            else:
+                break
+            assert [policy.layers[i].free for i in (0, 2)] == [1, 1], at  # type: ignore[attr-defined]
+        assert 3 < at < 99
 
 
 class TestAsyncio:

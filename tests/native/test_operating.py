@@ -67,6 +67,33 @@ class TestUsing:
             policy.using(attempts=attempts)
         assert len(policy._using) <= 64
 
+    def test_remembers_values_by_their_type_too(self):
+        policy = Policy("p", Retry())
+        policy.using(attempts=1)
+        policy.using(idempotent=True)
+        for changes in ({"attempts": True}, {"attempts": 1.0}, {"idempotent": 1}):
+            with pytest.raises(ConfigurationError):
+                policy.using(**changes)
+
+    def test_another_time_needs_no_other_code(self):
+        """Seconds are often computed: what is left for this call, say."""
+        policy = Policy("p", Timeout(60), Retry())
+        codes = set()
+        for seconds in range(1, 20):
+            used = policy.using(timeout=seconds / 7)
+            used.call(int)
+            codes.add(used._call.__code__)
+        assert len(codes) == 1
+
+    def test_listeners_hear_it_too(self, world: World):
+        policy = world.policy(Retry(base=0, budget=Budget(ratio=0, per_second=0, burst=1)))
+        heard: list[str] = []
+        used = policy.using(attempts=9)
+        policy.on("budget_exhausted", lambda event: heard.append(event.source))
+        with pytest.raises(ConnectionRefusedError):
+            world.call(used, Script((0, DOWN)))
+        assert heard == ["p: retry"]
+
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
@@ -179,7 +206,8 @@ class TestHandles:
 
     def test_of_none_or_several_are_refused(self):
         policy = Policy("p", Timeout(2), Timeout(1))
-        for kind in (Retry, Timeout, 2, -3):
+        kinds: list[Any] = [Retry, Timeout, 2, -3, "timeout", None]
+        for kind in kinds:
             with pytest.raises(KeyError):
                 policy[kind]
         assert policy[1].options == Timeout(1)
@@ -246,9 +274,17 @@ class TestStandard:
         assert lint(tuple(layer.options for layer in policy.layers)) == []
 
     def test_refuses_what_means_nothing(self):
-        for wrong in ({"timeout": -1}, {"timeout": 1, "attempts": 0}, {"timeout": 1, "limit": 0}):
+        wrong: dict[str, Any]
+        for wrong in (
+            {"timeout": -1},
+            {"timeout": "5"},
+            {"timeout": None},
+            {"timeout": 10**400},
+            {"timeout": 1, "attempts": 0},
+            {"timeout": 1, "limit": 0},
+        ):
             with pytest.raises(ConfigurationError):
-                Policy.standard("p", **wrong)  # type: ignore[arg-type]
+                Policy.standard("p", **wrong)
 
 
 def test_class_and_static_methods_are_guarded(world: World):

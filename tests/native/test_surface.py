@@ -253,6 +253,22 @@ class TestCall:
         assert [inspect.getcoroutinestate(c) for c in made] == ["CORO_CLOSED"] * 2
         assert policy.call(plain, "a") == "a"
 
+    def test_refuses_a_coroutine_that_comes_back_from_a_decorated_function(self, policies: type[Policy]):
+        """The guard would end before the work begins."""
+        policy = policies("p", Fallback("hidden"), CircuitBreaker.consecutive(1), Bulkhead(1))
+        made: list[Any] = []
+
+        @policy
+        def disguised(text: str) -> Any:
+            made.append(coroutine(text))
+            return made[-1]
+
+        for _ in range(2):
+            with pytest.raises(ConfigurationError, match="coroutine"):
+                disguised("a")
+        assert [inspect.getcoroutinestate(c) for c in made] == ["CORO_CLOSED"] * 2
+        assert policy.call(plain, "a") == "a"
+
     def test_refuses_what_cannot_be_called(self, policy: Policy):
         with pytest.raises(ConfigurationError, match="42"):
             policy.call(42)  # type: ignore[arg-type]

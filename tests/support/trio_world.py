@@ -16,13 +16,15 @@ from backstay_core.clock import SECOND
 from tests.support.worlds import Script, deliver
 
 
-def _compile(frame: Any) -> Any:
+def _compile(frame: Any) -> None:
     """What the first call of a frame does outside trio."""
-    return frame.__globals__["_bs_compile"]()
+    frame.__globals__["_bs_compile"]()
 
 
 def _compiled(policy: Policy, function: Any, **how: Any) -> Any:
-    return _compile(compiler.frame_for(policy, function, **how))
+    frame = compiler.frame_for(policy, function, **how)
+    _compile(frame)
+    return frame
 
 
 def _restart(frame: Any, policy: Policy, function: Any, **how: Any) -> None:

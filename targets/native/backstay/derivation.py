@@ -51,7 +51,11 @@ def with_options(policy: Policy, changes: dict[str, Any]) -> Policy:
     def parts_of(policy: Policy) -> list[Any]:
         return _changed(policy, changes)
 
-    return _derived(policy, parts_of, repr(sorted(changes)))
+    other = _derived(policy, parts_of, repr(sorted(changes)))
+    for old, new in zip(policy.layers, other.layers, strict=True):
+        if new is not old:
+            new.emit = hub_of(old, f"{policy.name}: {old.options.KIND}")
+    return other
 
 
 def with_fallback(policy: Policy, handler: Callable[..., Any], on: Any) -> Policy:

@@ -44,11 +44,11 @@ class Rejected(UnifiedError):
 
     @property
     def where(self) -> str:
-        return str(self.args[0])
+        return str(self.args[0]) if self.args else ""
 
     @property
     def reason(self) -> str:
-        return str(self.args[1])
+        return str(self.args[1]) if len(self.args) > 1 else ""
 
     @property
     def retry_after(self) -> float | None:
@@ -75,6 +75,8 @@ class Rejected(UnifiedError):
     code = "UNAVAILABLE"
 
     def __str__(self) -> str:
+        if len(self.args) < 3:  # somebody else's
+            return super().__str__()
         soon = "" if self.retry_after is None else f", try again in {self.retry_after:.3g} s"
         return f"{self.where}: {self.reason.lower().replace('_', ' ')}{soon}"
 

@@ -102,10 +102,11 @@ class Policy(core.Policy):
         """
         if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
             raise ConfigurationError(f"Policy.standard(attempts=…) must be at least 1; got {attempts!r}")
+        whole = strategies.Timeout(timeout)
         share = 0.75 * timeout / attempts
         return cls(
             name,
-            strategies.Timeout(timeout),
+            whole,
             strategies.Retry(
                 attempts,
                 idempotent=idempotent,
@@ -194,9 +195,9 @@ class Policy(core.Policy):
         Fallback that has them. Gates and budgets keep their state, which all calls share. Raises `ConfigurationError`.
         """
         try:
-            key = tuple(sorted(changes.items()))
+            key = tuple(sorted((option, type(value), value) for option, value in changes.items()))  # 1 is not True
             known = self._using.get(key)
-        except TypeError:  # not hashable or not comparable: made each time
+        except TypeError:  # not hashable: made each time
             return with_options(self, changes)
         if known is None:
             known = with_options(self, changes)
@@ -233,7 +234,7 @@ class Policy(core.Policy):
                 raise KeyError(f"policy {self.name!r} has {len(self.layers)} strategies")
             found = [self.layers[kind]]
         else:
-            found = [layer for layer in self.layers if isinstance(layer.options, kind)]
+            found = [layer for layer in self.layers if isinstance(kind, type) and isinstance(layer.options, kind)]
         if len(found) != 1:
             raise KeyError(
                 f"policy {self.name!r} has {len(found) or 'no'} {getattr(kind, '__name__', kind)}"

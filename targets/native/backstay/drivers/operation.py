@@ -30,6 +30,15 @@ def is_coroutine_function(function: object) -> bool:
     return bool(flags_of(function) & CO_COROUTINE)
 
 
+async def _nothing() -> None:
+    """For the type of what it returns."""
+
+
+_coroutine = _nothing()
+COROUTINE = type(_coroutine)
+_coroutine.close()
+
+
 def is_coroutine(value: object) -> bool:
     """A coroutine object (told without importing `types` or `inspect`)."""
     return hasattr(value, "cr_frame") and hasattr(value, "close")

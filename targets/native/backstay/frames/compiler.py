@@ -18,6 +18,7 @@ from _weakref import ref
 from backstay.classifier import classify
 from backstay.deadline import AMBIENT, current_deadline, new_cell, unpublish
 from backstay.drivers.libraries import in_trio
+from backstay.drivers.operation import COROUTINE
 from backstay.errors import CircuitOpen, TimedOut
 from backstay.frames import judging, runtime
 from backstay.frames.composer import Composer
@@ -42,6 +43,7 @@ COMMON: dict[str, Any] = {
     "ambient": AMBIENT.get, "set": AMBIENT.set, "reset": AMBIENT.reset, "unpublish": unpublish,
     "current_deadline": current_deadline,
     "new_cell": new_cell, "ident": get_ident, "classify": classify, "held": judging.held, "Attempts": Attempts,
+    "Coroutine": COROUTINE,
     "CircuitOpen": CircuitOpen, "TimedOut": TimedOut, "Expired": runtime.Expired, "PolicyBug": judging.PolicyBug,
     "refusal": runtime.refusal, "no_time": runtime.no_time, "wait_in_thread": runtime.wait_in_thread,
     "settle_value": runtime.settle_value, "settle_error": runtime.settle_error, "asks": runtime.asks,
@@ -89,13 +91,15 @@ def _names(policy: Policy, composer: Composer, function: Any) -> dict[str, Any]:
         names.update(_loop_names(policy))
     for x, layer in enumerate(policy.layers):
         names[f"L{x}"] = layer
-        names[f"at{x}"] = composer.where(x)
+        names[f"at{x}"] = composer.own[x]
         if isinstance(layer, Breaker):
             _answers(names, "V", x, judging.verdicts(layer))
             names[f"m{x}"] = (1 << layer.options.window_calls) - 1
         elif isinstance(layer, Retrier):
             _answers(names, "W", x, judging.wishes(layer, composer.own))
             names[f"B{x}"] = layer.budget
+        elif isinstance(layer, Deadline):
+            names[f"D{x}"] = layer.delay_ns
         elif isinstance(layer, Substitute):
             _answers(names, "A", x, judging.replaceable(layer))
     return {"_bs_" + name: value for name, value in names.items()}

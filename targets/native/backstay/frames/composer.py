@@ -36,11 +36,8 @@ class Composer:
         self.writer = Writer()
         self.bounded = any(isinstance(layer, Deadline) for layer in self.layers)
         self.hears_late = self.tells_late(len(self.layers))
-        self.own = frozenset(self.where(i) for i in range(len(self.layers)))
-
-    def where(self, i: int) -> str:
-        """How an error names the strategy at position `i`."""
-        return f"{self.policy.name}: {self.layers[i].options.KIND}"
+        #  how errors name the strategies
+        self.own = tuple(f"{policy.name}: {layer.options.KIND}" for layer in self.layers)
 
     def write(self) -> str:
         """The body of the frame, ending in ``return``."""
@@ -78,9 +75,13 @@ class Composer:
 
     def may_be_mistaken(self) -> bool:
         """Can the user's own code break the policy's rules, so that no strategy may be asked about it (EX5)?"""
-        return self.checked or any(
-            has_predicate(layer) or (isinstance(layer, Substitute) and callable(layer.options.value))
-            for layer in self.layers
+        return (
+            self.checked
+            or not self.asynchronous
+            or any(
+                has_predicate(layer) or (isinstance(layer, Substitute) and callable(layer.options.value))
+                for layer in self.layers
+            )
         )
 
     def inside(self, i: int) -> None:
@@ -132,11 +133,11 @@ class Composer:
     def leave(self, i: int, end: int) -> None:
         """After a result, innermost first."""
         for x in range(end - 1, i - 1, -1):
-            layer = self.layers[x]
-            if isinstance(layer, Breaker):
-                breaker.settle(self, x, i)
-            else:
-                bulkhead.release(self, x)
+            with self.giving_back(i, x):
+                if isinstance(self.layers[x], Breaker):
+                    breaker.settle(self, x)
+                else:
+                    bulkhead.release(self, x)
 
     def leave_failed(self, i: int, end: int) -> None:
         """After an error (in ``_bs_e``), innermost first; each in the ``try`` of a ``finally`` with the next (4)."""
@@ -164,10 +165,10 @@ class Composer:
                 w.line("raise _bs_e")
 
     def look(self) -> None:
-        """Find the class by which answers are remembered: only where an interrupt in it leaves no place taken."""
-        self.writer.line(
-            "_bs_cls = None if _bs_held(_bs_e) else _bs_type(_bs_e)  # what carries something is looked at"
-        )
+        """Find the class by which answers are remembered: only where an interrupt in it leaves no place taken.
+
+        What carries something is looked at each time."""
+        self.writer.line("_bs_cls = None if _bs_held(_bs_e) else _bs_type(_bs_e)")
 
     def fail_one(self, x: int) -> None:
         layer = self.layers[x]
@@ -184,6 +185,10 @@ class Composer:
                 breaker.leave(self, x)
             else:
                 bulkhead.release(self, x)
+
+    def giving_back(self, i: int, x: int) -> GivingBack:
+        """``with c.giving_back(i, x): …``: an error in what is written inside leaves the gates `i` … `x` − 1."""
+        return GivingBack(self, i, x)
 
     def hoist(self, i: int) -> None:
         """The check of an open breaker over what is around it and leaves a refusal alone (5), once, at the
@@ -251,6 +256,28 @@ class Composer:
             if isinstance(layer, Substitute) and callable(layer.options.value):
                 return True
         return True
+
+
+class GivingBack:
+    """A ``try`` around what may fail, or be interrupted, while permits are held that no other ``try`` gives back."""
+
+    __slots__ = ("_block", "_composer", "_gates")
+
+    def __init__(self, composer: Composer, i: int, x: int) -> None:
+        self._composer = composer
+        self._gates = i, x
+        self._block = composer.writer.block("try:") if x > i else None
+
+    def __enter__(self) -> None:
+        if self._block is not None:
+            self._block.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        if self._block is not None:
+            self._block.__exit__()
+            with self._composer.writer.block("except _bs_BaseException:"):
+                self._composer.abandon(*self._gates)
+                self._composer.writer.line("raise")
 
 
 def _lets_refusals_pass(layer: Any) -> bool:

@@ -69,6 +69,8 @@ class Answers:
         try:
             answer = self._decide(failure)
         except Exception as bug:
+            if self._remember:  # no predicate: the interpreter itself, at the end of its stack or memory
+                raise
             raise PolicyBug(bug) from bug
         if plain:
             if len(self.known) >= MOST_CLASSES:
@@ -92,12 +94,17 @@ def verdicts(breaker: Breaker) -> Answers:
     return Answers(decide, breaker.options.on_matches)
 
 
-def wishes(retrier: Retrier, own: frozenset[str]) -> Answers:
-    """For a Retry: the pause that the server asks for in ns (0: none asked), or NO. `own`: where the policy refuses."""
+def wishes(retrier: Retrier, own: tuple[str, ...]) -> Answers:
+    """For a Retry: the pause that the server asks for in ns (0: none asked), or NO.
+
+    `own`: the very texts with which this frame refuses. Another policy may have the same name.
+    """
 
     def decide(failure: Failure) -> int:
         error = failure.cause
-        if not isinstance(error, Exception) or (isinstance(error, Rejected) and error.where in own):
+        if not isinstance(error, Exception):
+            return NO
+        if isinstance(error, Rejected) and any(text is place for text in error.args[:1] for place in own):
             return NO
         if not retrier.wants(failure):
             return NO

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,15 +68,20 @@ class FrameLoader:
         return self._source
 
 
+MOST_CODES = 500  # kept; a program that makes policies all the time must not fill memory
+
 #  source → code: policies of one shape over functions of one signature share their code
 _CODES: dict[str, CodeType] = {}
+_NUMBERS = count()
 
 
 def code_of(source: str) -> CodeType:
     """The code of the one function that `source` defines."""
     code = _CODES.get(source)
     if code is None:
-        code = _CODES[source] = next(_functions(compile(source, f"backstay-frame-{len(_CODES)}.py", "exec")))
+        if len(_CODES) >= MOST_CODES:
+            _CODES.clear()
+        code = _CODES[source] = next(_functions(compile(source, f"backstay-frame-{next(_NUMBERS)}.py", "exec")))
     return code
 
 

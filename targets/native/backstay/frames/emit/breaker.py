@@ -21,20 +21,19 @@ def is_plain(breaker: Breaker) -> bool:
 def enter(c: Composer, x: int, first: int) -> None:
     w = c.writer
     w.line(f"_bs_p{x} = _bs_L{x}.closed")
-    with w.block(f"if _bs_p{x} is None:"):
+    with w.block(f"if _bs_p{x} is None:"), c.giving_back(first, x):
         w.line("_bs_b = _bs_clock()")
         with w.block(f"if _bs_L{x}.until > _bs_b and _bs_L{x}.mode == {AUTO!r}:"):
-            c.abandon(first, x)
             _refuse(c, x)
         w.line(f"_bs_p{x} = _bs_L{x}.admit(_bs_b)")
         with w.block(f"if _bs_p{x}.decision < 0:"):
-            c.abandon(first, x)
             w.line(f"raise _bs_refusal(_bs_p{x}, _bs_at{x})")
     if not is_plain(c.layers[x]):
-        w.line(f"_bs_b{x} = _bs_clock()")
+        with c.giving_back(first, x + 1):
+            w.line(f"_bs_b{x} = _bs_clock()")
 
 
-def settle(c: Composer, x: int, first: int) -> None:
+def settle(c: Composer, x: int) -> None:
     """After a result."""
     w = c.writer
     breaker = c.layers[x]
@@ -42,7 +41,6 @@ def settle(c: Composer, x: int, first: int) -> None:
     if not is_plain(breaker):
         w.line(f"_bs_e = _bs_settle_value(_bs_L{x}, _bs_p{x}, _bs_clock(), _bs_b{x}, _bs_r, {late or False})")
         with w.block("if _bs_e is not None:"):
-            c.abandon(first, x)
             w.line("raise _bs_e")
         return
     if late:

@@ -14,16 +14,8 @@ def enter(c: Composer, x: int, first: int) -> None:
     bounds = ", " + (caller if c.asynchronous else c.bounds(x))
     w.line(f"_bs_p{x} = _bs_L{x}.epoch")
     w.line(f"_bs_x = _bs_p{x}.free; _bs_p{x}.free = _bs_x - (_bs_x > 0)")  # one line, no branch: see `tracing`
-    with w.block("if _bs_x <= 0:"):
-        wait = f"_bs_p{x} = {waits}(_bs_L{x}, _bs_at{x}, _bs_P.ports{bounds})"
-        if x == first:
-            w.line(wait)
-            return
-        with w.block("try:"):
-            w.line(wait)
-        with w.block("except _bs_BaseException:"):
-            c.abandon(first, x)
-            w.line("raise")
+    with w.block("if _bs_x <= 0:"), c.giving_back(first, x):
+        w.line(f"_bs_p{x} = {waits}(_bs_L{x}, _bs_at{x}, _bs_P.ports{bounds})")
 
 
 def release(c: Composer, x: int) -> None:

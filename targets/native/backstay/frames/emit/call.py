@@ -40,5 +40,9 @@ def attempt(c: Composer) -> None:
     if c.hears_late:
         w.line("_bs_late = False")
     w.line(f"_bs_r = {c.call}")
-    if not c.asynchronous and c.checked:
-        w.line("_bs_mistake(_bs_r, _bs_P.name)")
+    if not c.asynchronous:
+        if c.checked:
+            w.line("_bs_mistake(_bs_r, _bs_P.name)")
+        else:
+            with w.block("if _bs_type(_bs_r) is _bs_Coroutine:"):
+                w.line("_bs_mistake(_bs_r, _bs_P.name)")

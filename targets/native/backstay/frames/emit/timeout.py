@@ -24,9 +24,8 @@ def bounded(c: Composer, x: int) -> None:
 def _in_thread(c: Composer, x: int) -> None:
     """Publishes the deadline in the thread's cell (see `backstay.deadline`); nothing can be interrupted."""
     w = c.writer
-    layer: Deadline = c.layers[x]
     waits = any(isinstance(inner, Places) and inner.options.queue for inner in c.layers[x + 1 :])
-    w.line(f"_bs_o{x} = _bs_a[0]", f"_bs_d{x} = _bs_clock() + {layer.delay_ns}")
+    w.line(f"_bs_o{x} = _bs_a[0]", f"_bs_d{x} = _bs_clock() + _bs_D{x}")
     with w.block(f"if _bs_d{x} < _bs_o{x}:"):
         w.line(f"_bs_a[0] = _bs_d{x}")
     with w.block("try:"):
@@ -87,13 +86,12 @@ def has_run_out(x: int) -> str:
 def _in_loop(c: Composer, x: int) -> None:
     """Enters the loop's queue for this delay, publishes the deadline, tells its cancellation from others."""
     w = c.writer
-    layer: Deadline = c.layers[x]
     publishes = c.publishes(x)
     always = publishes and c.publishes_for_another(x)
     tighter = publishes and not always
     if c.is_first_timeout(x) and not looks_early(c):
         find_home(c)
-    w.line(f"_bs_u{x} = _bs_t.cancelling()", f"_bs_d{x} = _bs_clock() + {layer.delay_ns}")
+    w.line(f"_bs_u{x} = _bs_t.cancelling()", f"_bs_d{x} = _bs_clock() + _bs_D{x}")
     if c.tells_late(x):
         w.line(f"_bs_e{x} = _bs_d{x}")
     with w.block(f"if _bs_d{x} < {c.deadline_at(x)}:"):
@@ -101,7 +99,7 @@ def _in_loop(c: Composer, x: int) -> None:
         if publishes:
             w.line(f"_bs_s{x} = _bs_set(_bs_d{x})")
         with w.block(f"if not _bs_q{x}.armed:"):
-            w.line(f"_bs_q{x}.arm({layer.delay_ns})")
+            w.line(f"_bs_q{x}.arm(_bs_D{x})")
         w.line(f"_bs_q{x}.sequence = _bs_k{x} = _bs_q{x}.sequence + 1")
         w.line(f"_bs_q{x}.entries[_bs_k{x}] = (_bs_d{x}, _bs_t)")
     with w.block("else:"):

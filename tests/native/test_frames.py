@@ -1,0 +1,29 @@
+"""Frames as code: what is kept of them."""
+
+from __future__ import annotations
+
+import linecache
+
+import pytest
+
+from backstay import Policy, Retry
+from backstay.frames import source
+
+
+def test_the_code_of_many_shapes_does_not_fill_memory(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(source, "_CODES", {})
+    files = set()
+    for attempts in range(1, source.MOST_CODES + 50):
+        policy = Policy("p", Retry(attempts))
+        policy.call(int)
+        files.add(policy._call.__code__.co_filename)
+    assert len(source._CODES) <= source.MOST_CODES
+    assert len(files) == source.MOST_CODES + 49  # each has a file of its own: no traceback shows the lines of another
+
+
+def test_a_traceback_shows_the_lines_of_a_frame():
+    policy = Policy("p", Retry())
+    policy.call(int)
+    code = policy._call.__code__
+    linecache.lazycache(code.co_filename, policy._call.__globals__)
+    assert linecache.getline(code.co_filename, 1) == policy._call.__source__.splitlines(True)[0]
