@@ -269,7 +269,7 @@ def test_rows():
     assert reader({"a": [(0, 1), [2, 3]]}).rows("a", 2) == [[0, 1], [2, 3]]
     assert reader({"a": ()}).rows("a", 2) == []
     for value in (None, "ab", [[1]], [[1, 2, 3]], [1], [[1, -1]], [[1, True]], [[1, 1.0]], [[1, None]], ["12"]):
-        with pytest.raises(SnapshotError, match="a must|out of range"):
+        with pytest.raises(SnapshotError, match=r"a must|out of range"):
             reader({"a": value}).rows("a", 2)
 
 
