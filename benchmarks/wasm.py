@@ -7,7 +7,6 @@ many rounds. Needs the `wasm` extra, and a component (``make wasm``).
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 import threading
@@ -170,12 +169,15 @@ def recovery(engine: Engine) -> None:
 def memory(compiled: Compiled) -> None:
     print("Memory")
 
-    def used() -> int:
-        fields = Path("/proc/self/statm").read_text().split()
-        return int(fields[1]) * resource.getpagesize()
-
-    if not Path("/proc/self/statm").exists():
+    rollup = Path("/proc/self/smaps_rollup")
+    if not rollup.exists():
         return
+
+    def used() -> int:
+        """Bytes that this process alone has and has written to."""
+        line = next(line for line in rollup.read_text().splitlines() if line.startswith("Private_Dirty"))
+        return int(line.split()[1]) * 1024
+
     before = used()
     kept = [Instance(compiled, Limits()) for _ in range(20)]
     show("an instance that was never called", (used() - before) / 20e3, "kB")

@@ -20,7 +20,7 @@ from backstay_core.documents import EngineError
 from backstay_wasm.instance import Instance
 from backstay_wasm.marshal import Trap
 
-FEWEST = 128
+FEWEST = 256
 PER_CALL = 8
 NOWS = {"begin": 1, "step": 3, "close": 1, "control": 3, "restore-policy": 3}  # where `now` stands
 OF_CALLS = ("begin", "step", "close")
