@@ -83,6 +83,6 @@ clean: ## remove everything that these targets made, .venv included
 
 build/backstay-engine.wasm: $(shell find core/backstay_core targets/wasm/guest wit -name '*.py' -o -name '*.wit') \
 		targets/wasm/backstay_wasm/build.py | .venv/.wasm
-	PYTHONPATH=core:targets/native:targets/wasm $(BIN)/python targets/wasm/backstay_wasm/build.py $@
+	PYTHONPATH=core:targets/native:targets/wasm $(BIN)/python -m backstay_wasm.build $@
 	cp $@ targets/wasm/engine/backstay_engine/
 	$(BIN)/python -m build --wheel --no-isolation --outdir build/dist targets/wasm/engine

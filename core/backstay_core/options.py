@@ -230,6 +230,13 @@ class Options:
 
     def fingerprint(self) -> str:
         """Names the normal form of these options, the same on every runtime; code counts as "code"."""
+        known: "str | None" = getattr(self, "_fingerprint", None)
+        if known is None:
+            known = self._fingerprint_anew()
+            object.__setattr__(self, "_fingerprint", known)
+        return known
+
+    def _fingerprint_anew(self) -> str:
         normal: "dict[str, Any]" = {"kind": self.KIND}
         for field in self.FIELDS:
             value = getattr(self, field.name)

@@ -77,6 +77,7 @@ class Policy:
         self.draws = any(layer.draws for layer in layers)
         self.bounded = any(layer.ROLE == BOUND for layer in layers)
         self.emit: "Callable[[int, str, Any], object] | None" = None
+        self._fingerprint = ""
 
     def tell(self, now: int, event: str, detail: "Any" = None) -> None:
         """Tell whoever watches (`emit`) of an event of the whole call."""
@@ -100,7 +101,9 @@ class Policy:
 
     def fingerprint(self) -> str:
         """Names this composition: two policies with the same one decide alike."""
-        return fnv1a(dumps([layer.options.fingerprint() for layer in self.layers]))
+        if not self._fingerprint:
+            self._fingerprint = fnv1a(dumps([layer.options.fingerprint() for layer in self.layers]))
+        return self._fingerprint
 
     def snapshot(self, now: int, wall: "int | None" = None) -> "dict[str, Any]":
         """The state of the policy and all its strategies as plain data (see `backstay_core.state`)."""

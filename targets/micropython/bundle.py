@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 CORE = Path(__file__).parents[2] / "core"
-ROOTS = ("backstay_core.execution", "backstay_core.policy", "backstay_core.events")
+ROOTS = ("backstay_core.execution", "backstay_core.inflight", "backstay_core.policy", "backstay_core.events")
 
 
 class _Transform(ast.NodeTransformer):

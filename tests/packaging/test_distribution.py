@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("backstay", "backstay_core")
+PACKAGES = ("backstay", "backstay_core", "backstay_wasm")
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -141,6 +141,7 @@ class Held:
     def __init__(self, world: World, handle: int) -> None:
         self.world = world
         self.handle = handle
+        self.layers = ()
 
     @property
     def engine(self) -> Any:

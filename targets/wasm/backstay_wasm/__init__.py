@@ -4,6 +4,11 @@
 decisions come from the component.
 """
 
+try:
+    import wasmtime as wasmtime
+except ImportError:
+    raise ImportError("backstay_wasm needs the 'wasm' extra: pip install 'backstay[wasm]'") from None
+
 from backstay_core.documents import EngineError
 from backstay_wasm.engine import Engine
 from backstay_wasm.policy import Policy

@@ -36,10 +36,11 @@ if TYPE_CHECKING:
 class RemoteExecution:
     """A call whose steps are taken in the component. Values stay here; labels and kinds of failures go in."""
 
-    __slots__ = ("call", "deadlines", "failure", "mode", "policy", "wake")
+    __slots__ = ("call", "deadlines", "failure", "layers", "mode", "policy", "wake")
 
     def __init__(self, policy: Policy, wake: Callable[[], object] | None = None, deadline: int = NEVER) -> None:
         self.policy = policy
+        self.layers = policy.layers  # of this process: their options say what a substitute is
         self.wake = wake
         self.deadlines = [deadline]
         self.mode = NEW

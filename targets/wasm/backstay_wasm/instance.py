@@ -117,6 +117,7 @@ class Instance:
         self._deadline: Callable[..., object] = ffi.dll.wasmtime_context_set_epoch_deadline
         self.functions: dict[str, tuple[marshal.Export, bool]] = {}
         self._busy = False
+        self._fuel = limits.fuel is not None
         self._arm(10)
         compiled.ticker.note()
         try:
@@ -144,7 +145,10 @@ class Instance:
         try:
             function, long = self.functions[name]
             self.compiled.ticker.note()
-            self._arm(10 if long else 1)
+            if long or self._fuel:
+                self._arm(10 if long else 1)
+            else:
+                self._deadline(self._context, self.ticks)
             return function(*args)
         finally:
             self._busy = False

@@ -80,6 +80,7 @@ class Policy(NativePolicy):
         return policy
 
     def _settle(self, engine: Engine, handle: int) -> None:
+        vars(self).pop("EXECUTION", None)  # set where the process is being traced: it decides natively
         self.engine = engine
         self.handle = handle
         labels: set[str] = set()

@@ -13,6 +13,7 @@ from backstay.cli.demo import demo
 from backstay.cli.doctor import doctor
 from backstay.cli.files import init, validate
 from backstay.cli.policy import policy
+from backstay.cli.wasm import wasm
 from backstay_core import __version__
 
 BROKEN_PIPE = 141  # what a shell shows for a program that SIGPIPE ended
@@ -64,7 +65,7 @@ def backstay(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (classify, completion, demo, doctor, init, policy, validate):
+for command in (classify, completion, demo, doctor, init, policy, validate, wasm):
     backstay.add_command(command)
 
 

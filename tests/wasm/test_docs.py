@@ -1,0 +1,43 @@
+"""What docs/wasm.md shows runs as it stands there, and what it lists is what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import backstay_wasm.policy
+from backstay_core import documents, engine
+from backstay_wasm import recovery
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "wasm.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
+def test_the_examples_run(code: str, component: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BACKSTAY_ENGINE", str(component))
+    monkeypatch.setattr(backstay_wasm.policy, "_DEFAULT", [])
+    exec(compile(code, "docs/wasm.md", "exec"), {"__name__": "example"})
+    for made in backstay_wasm.policy._DEFAULT:
+        made.shut()
+
+
+def test_every_kind_of_error_is_listed():
+    sources = [Path(module.__file__ or "").read_text("utf-8") for module in (documents, engine)]
+    sources.append((ROOT / "targets" / "wasm" / "guest" / "app.py").read_text("utf-8"))
+    kinds = set(re.findall(r'(?:EngineError|failed)\(\s*"([a-z-]+)"', "".join(sources)))
+    assert len(kinds) > 8
+    for text in (PAGE, (ROOT / "wit" / "types.wit").read_text("utf-8")):
+        assert [kind for kind in sorted(kinds) if f"`{kind}`" not in text] == []
+
+
+def test_the_numbers_are_those_of_the_code():
+    assert f"after {recovery.FEWEST} inputs" in PAGE
+    calls = (ROOT / "wit" / "calls.wit").read_text("utf-8")
+    configuration = (ROOT / "wit" / "configuration.wit").read_text("utf-8")
+    assert f"{engine.MOST_CALLS:,} calls".replace(",", " ") in calls
+    assert f"{documents.MOST_POLICIES:,} policies".replace(",", " ") in configuration
+    assert f"{documents.LONGEST_DETAIL:,} characters".replace(",", " ") in calls
+    assert f"{documents.LONGEST_CONFIGURATION:,} characters".replace(",", " ") in configuration

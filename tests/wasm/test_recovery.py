@@ -1,0 +1,212 @@
+"""An instance that breaks is replaced; only the call at which it broke is lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+
+from backstay_core.engine import Engine as CoreEngine
+from backstay_wasm import CallLost, Engine, EngineError, Limits
+from backstay_wasm.recovery import FEWEST
+
+MS = 1_000_000
+POLICIES = {
+    "policies": [
+        {
+            "name": "p",
+            "seed": 3,
+            "strategies": [
+                {"kind": "retry", "attempts": 3, "idempotent": True},
+                {"kind": "circuit_breaker", "window_calls": 20},
+                {"kind": "bulkhead", "limit": 3, "queue": 3},
+                {"kind": "timeout", "seconds": 0.5},
+            ],
+        },
+        {"name": "free", "strategies": []},
+    ]
+}
+
+
+def poison(engine: Engine) -> None:
+    """The next call into the component does not return."""
+    inside = engine._inside.instance
+    assert inside is not None
+    inside.ticks = 0
+
+
+def state_of(engine: Engine, now: int) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(engine.snapshot(now))["state"]
+    return data
+
+
+def test_only_the_call_at_which_it_broke_is_lost(engine_of: Callable[..., Engine]):
+    engine = engine_of(POLICIES)
+    done, lost, other = (engine.begin("p", 0) for _ in range(3))
+    engine.step(done.call, "ok", done.token, now=MS)
+    poison(engine)
+    with pytest.raises(CallLost) as caught:
+        engine.step(lost.call, "ok", lost.token, now=2 * MS)
+    assert (caught.value.kind, caught.value.call) == ("deadline", lost.call)
+    assert engine.replacements == 1
+    inside = state_of(engine, 2 * MS)
+    strategies = inside["policies"][0][1]["state"]["strategies"]
+    assert strategies[1]["state"]["seen"] == 1  # the settlement before it
+    assert strategies[2]["state"]["inside"] == 1  # the lost call gave its place back
+    assert engine.step(other.call, "ok", other.token, now=3 * MS).action == "complete"
+    with pytest.raises(EngineError) as closed:
+        engine.step(lost.call, "ok", lost.token, now=3 * MS)
+    assert closed.value.kind == "closed"
+    assert engine.begin("p", 3 * MS).call > other.call
+
+
+def test_a_begin_at_which_it_broke_leaves_nothing(engine_of: Callable[..., Engine]):
+    engine = engine_of(POLICIES)
+    before = state_of(engine, 0)
+    poison(engine)
+    with pytest.raises(CallLost):
+        engine.begin("p", 0)
+    assert state_of(engine, 0) == before
+    assert engine.begin("p", 0).call == 1
+
+
+@pytest.mark.parametrize("ask", [lambda e: e.report(0), lambda e: e.snapshot(0), lambda e: e.snapshot_policy("p", 0)])
+def test_a_question_at_which_it_broke_loses_nothing(engine_of: Callable[..., Engine], ask: Callable[[Engine], Any]):
+    engine = engine_of(POLICIES)
+    call = engine.begin("p", 0)
+    before = state_of(engine, 0)
+    poison(engine)
+    with pytest.raises(CallLost) as caught:
+        ask(engine)
+    assert caught.value.call is None
+    assert state_of(engine, 0) == before
+    assert engine.step(call.call, "ok", call.token, now=0).over
+
+
+def test_who_waited_for_the_lost_call_is_told(engine_of: Callable[..., Engine]):
+    engine = engine_of({"policies": [{"name": "p", "strategies": [{"kind": "bulkhead", "limit": 1, "queue": 1}]}]})
+    rung: list[int] = []
+    lost = engine.begin("p", 0)
+    waiting = engine.begin("p", 0, wake=lambda: rung.append(1))
+    assert waiting.action == "wait"
+    poison(engine)
+    with pytest.raises(CallLost):
+        engine.step(lost.call, "error", lost.token, now=1)
+    assert rung == [1]
+    assert engine.step(waiting.call, "wake", now=1).action == "attempt"
+
+
+def random_traffic(engine: Any, core: CoreEngine, steps: int, seed: int, breaks: float) -> int:
+    """The same events for both; whenever the engine loses a call, the other one's is closed. Decisions must agree."""
+    rng = Random(seed)
+    calls: dict[int, int] = {}
+    now = lost = 0
+    for _ in range(steps):
+        now += rng.randrange(100 * MS)
+        gone = False
+        if rng.random() < breaks:
+            poison(engine)
+        if not calls or (len(calls) < 8 and rng.random() < 0.4):
+            try:
+                decision = engine.begin("p", now, queue=True)
+            except CallLost:
+                lost += 1
+                continue
+            raw = core.begin(1, now, None, True)
+        else:
+            call = rng.choice(sorted(calls))
+            event, detail = rng.choice((("ok", None), ("error", "timeout"), ("wake", None), ("abort", None)))
+            args = (call, event, calls[call])
+            try:
+                decision = engine.step(*args, now=now, detail=detail)
+            except CallLost:
+                lost += 1
+                del calls[call]
+                core.close(call, engine._inside.now)
+                continue
+            raw = core.step(*args, now, detail)
+            gone = event == "abort"
+        assert (*decision[:4], decision.more) == (*raw[:4], None if raw[4] is None else json.loads(raw[4]))
+        if decision.over or gone:
+            calls.pop(decision.call, None)
+        elif decision.token:
+            calls[decision.call] = decision.token
+        else:
+            calls.setdefault(decision.call, 0)
+    return lost
+
+
+def fresh_core() -> CoreEngine:
+    core = CoreEngine()
+    core.load(json.dumps(POLICIES), 0)
+    return core
+
+
+def test_it_decides_like_an_engine_that_never_broke(engine_of: Callable[..., Engine]):
+    """Through many snapshots and journals of every length."""
+    engine = engine_of(POLICIES)
+    lost = random_traffic(engine, fresh_core(), 20 * FEWEST, seed=11, breaks=0.02)
+    assert engine.replacements == lost > 20
+    assert engine._inside.incomplete == 0
+
+
+def test_what_cannot_be_brought_back_is_forgotten_and_no_handle_given_twice(engine_of: Callable[..., Engine]):
+    engine = engine_of(POLICIES)
+    calls = [engine.begin("free", 0).call for _ in range(5)]
+    engine._inside.journal.append(("begin", (99, 0, None, False)))  # a journal that cannot be told again
+    poison(engine)
+    with pytest.raises(CallLost):
+        engine.step(calls[0], "wake", now=0)
+    assert engine._inside.incomplete == 1
+    for call in calls:
+        with pytest.raises(EngineError) as caught:
+            engine.step(call, "ok", 1, now=0)
+        assert caught.value.kind == "closed"
+    assert engine.begin("p", 0).call > max(calls)
+
+
+def test_a_guest_that_runs_away_is_stopped(engine_of: Callable[..., Engine]):
+    """A name as long as allowed is compared with every known one, which takes very long."""
+    engine = engine_of(POLICIES, limits=Limits(deadline=0.005))
+    call = engine.begin("p", 0)
+    kind = "x" * 1_000_000
+    with pytest.raises(CallLost) as caught:
+        engine.add({"policies": [{"name": "q", "strategies": [{"kind": kind}]}]})
+    assert caught.value.kind == "deadline"
+    assert engine.step(call.call, "ok", call.token, now=1).over
+
+
+@pytest.mark.slow  # it is compiled anew
+def test_fuel_ends_a_call_that_takes_too_much(engine_of: Callable[..., Engine]):
+    engine = engine_of(POLICIES, limits=Limits(fuel=50_000_000))
+    call = engine.begin("p", 0)
+    with pytest.raises(CallLost) as caught:
+        engine.add({"policies": [{"name": "q", "strategies": [{"kind": "x" * 1_000_000}]}]})
+    assert caught.value.kind == "fuel"
+    assert engine.step(call.call, "ok", call.token, now=1).over
+
+
+def test_a_guest_that_eats_its_memory(engine_of: Callable[..., Engine]):
+    engine = engine_of(POLICIES, limits=Limits(memory=18 << 20))
+    call = engine.begin("p", 0)
+    kinds = []
+    for number in range(40):
+        try:
+            engine.add({"policies": [{"name": f"{number}{'n' * 500_000}"}]})
+        except EngineError as error:
+            kinds.append(error.kind)
+            break
+    assert kinds in (["out-of-memory"], ["trap"])
+    assert engine.step(call.call, "ok", call.token, now=1).over
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_ten_thousand_poisonings_lose_no_settlement(engine_of: Callable[..., Engine]):
+    engine = engine_of(POLICIES)
+    lost = random_traffic(engine, fresh_core(), 30_000, seed=12, breaks=0.4)
+    assert engine.replacements == lost > 10_000
+    assert engine._inside.incomplete == 0
