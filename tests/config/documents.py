@@ -1,5 +1,6 @@
 """Hypothesis strategies for documents: right ones, and what happens to right ones in the hands of people."""
 
+from copy import deepcopy
 from typing import Any
 
 from hypothesis import strategies as st
@@ -89,7 +90,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
 ODD = st.sampled_from(
     [None, True, -1, 0, 10**30, 1.5, float("nan"), float("inf"), "", "x" * 1000, [], [1], {}, {"kind": "retry"}, b"",
      {1: 2}, [[[[]]]], "transport_errors", "retri", 2**63, object()]
-)  # fmt: skip
+).map(deepcopy)  # fmt: skip
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
