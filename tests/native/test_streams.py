@@ -737,7 +737,7 @@ class TestProtocol:
 
 class TestDeadline:
     def test_is_there_before_the_first_item_only(self, world: Any, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("backstay.deadline.monotonic_ns", lambda: world.now)
+        monkeypatch.setattr("backstay.deadline.clock", lambda: world.now)
         policy = world.policy(Timeout(9), Retry(idempotent=True), Timeout(5))
         seen: list[Any] = []
 
@@ -764,7 +764,7 @@ class TestDeadline:
 
     def test_the_readers_own_applies_at_each_resumption(self, monkeypatch: pytest.MonkeyPatch):
         world = SyncWorld()
-        monkeypatch.setattr("backstay.deadline.monotonic_ns", lambda: world.now)
+        monkeypatch.setattr("backstay.deadline.clock", lambda: world.now)
         seen: list[Any] = []
 
         @world.policy(Timeout(5))

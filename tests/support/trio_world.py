@@ -13,7 +13,7 @@ from backstay import Policy
 from backstay.drivers.ports import Ports
 from backstay.frames import compiler
 from backstay_core.clock import SECOND
-from tests.support.worlds import Script, deliver
+from tests.support.worlds import Script
 
 
 def _compile(frame: Any) -> None:
@@ -42,6 +42,23 @@ class EarlyCompiledPolicy(Policy):
         for frame in (self._call, self._acall):
             compiler.renew(frame)
             _compile(frame)
+
+
+class TrioTime:
+    """The time of a script in a `TrioWorld`."""
+
+    def __init__(self, clock: MockClock) -> None:
+        self.clock = clock
+
+    @property
+    def now(self) -> float:
+        return self.clock.current_time()
+
+    def advance(self, seconds: float) -> None:
+        self.clock.jump(seconds)
+
+    async def sleep(self, seconds: float) -> None:
+        await trio.sleep(seconds)
 
 
 class TrioWorld:
@@ -79,10 +96,7 @@ class TrioWorld:
             script = what
 
             async def scripted(*args: Any, **kwargs: Any) -> Any:
-                seconds, outcome = script.next(self.now)
-                if seconds:
-                    await trio.sleep(seconds)
-                return deliver(outcome)
+                return await script.aplay(TrioTime(self.clock), args, kwargs)
 
             return scripted
         function = what

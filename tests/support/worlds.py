@@ -14,8 +14,9 @@ from typing import Any
 
 from backstay import Policy
 from backstay.drivers import interpreted
-from backstay_core.clock import SECOND, to_ns
-from tests.support.virtual import ManualPorts, VirtualLoop
+from backstay.testing import Script, VirtualTime
+from backstay_core.clock import to_ns
+from tests.support.virtual import ManualPorts
 
 
 class InterpretedPolicy(Policy):
@@ -23,31 +24,6 @@ class InterpretedPolicy(Policy):
 
     FRAMES = interpreted
     EXECUTION = interpreted.LockedExecution
-
-
-class Script:
-    """What an operation does, call after call: ``(seconds, outcome)``, the last one again and again.
-
-    An outcome is a value to return or an exception to raise. `began` lists when each call began, in seconds.
-    """
-
-    def __init__(self, *steps: tuple[float, Any]) -> None:
-        self.steps = steps
-        self.began: list[float] = []
-
-    def next(self, now: int) -> tuple[float, Any]:
-        self.began.append(now / SECOND)
-        return self.steps[min(len(self.began), len(self.steps)) - 1]
-
-    @property
-    def calls(self) -> int:
-        return len(self.began)
-
-
-def deliver(outcome: Any) -> Any:
-    if isinstance(outcome, BaseException):
-        raise outcome
-    return outcome
 
 
 class SyncWorld:
@@ -81,9 +57,7 @@ class SyncWorld:
         script = what
 
         def scripted(*args: Any, **kwargs: Any) -> Any:
-            seconds, outcome = script.next(self.now)
-            self.pass_time(seconds)
-            return deliver(outcome)
+            return script.play(self.ports.time, args, kwargs)
 
         return scripted
 
@@ -105,7 +79,8 @@ class LoopWorld:
 
     def __init__(self, policies: type[Policy] = Policy) -> None:
         self.policies = policies
-        self.loop = VirtualLoop()
+        self.time = VirtualTime()
+        self.loop = self.time.new_loop()
         self.runner = asyncio.Runner(loop_factory=lambda: self.loop)
 
     def policy(self, *strategies: Any, name: str = "p", seed: int | None = 1, **options: Any) -> Policy:
@@ -128,10 +103,7 @@ class LoopWorld:
             script = what
 
             async def scripted(*args: Any, **kwargs: Any) -> Any:
-                seconds, outcome = script.next(self.now)
-                if seconds:
-                    await asyncio.sleep(seconds)
-                return deliver(outcome)
+                return await script.aplay(self.time, args, kwargs)
 
             return scripted
         function = what
@@ -151,6 +123,8 @@ class LoopWorld:
         self.runner.close()
         self.loop.close()  # a runner that ran nothing never had it
 
+
+__all__ = ["FLAVOURS", "WORLDS", "InterpretedPolicy", "LoopWorld", "Script", "SyncWorld", "World"]
 
 World = SyncWorld | LoopWorld
 FLAVOURS: dict[str, type[Policy]] = {"frames": Policy, "stepwise": InterpretedPolicy}

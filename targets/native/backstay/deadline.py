@@ -24,6 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     Cell = list[int]
 
+clock = monotonic_ns  #  of `remaining`; virtual time has its own
+
 AMBIENT: ContextVar[int | Cell | None] = ContextVar("backstay_deadline", default=None)
 
 
@@ -56,4 +58,4 @@ def unpublish(published: Token[int | Cell | None]) -> None:
 def remaining() -> float | None:
     """Seconds until the tightest Timeout around this code runs out (never negative); None without one."""
     deadline = current_deadline()
-    return None if deadline >= NEVER else max(0, deadline - monotonic_ns()) / SECOND
+    return None if deadline >= NEVER else max(0, deadline - clock()) / SECOND

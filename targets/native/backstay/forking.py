@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from _weakref import ref
 
+from backstay.drivers import ports
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.bulkhead import Places, Room
 from backstay_core.strategies.window import Probes
@@ -24,7 +25,12 @@ _POLICIES: list[Any] = []
 
 
 def fresh_seed() -> int:
-    return int.from_bytes(os.urandom(8), "little")
+    return ports.DEFAULT.entropy()
+
+
+def policies() -> list[Policy]:
+    """All policies of this process."""
+    return [policy for reference in list(_POLICIES) if (policy := reference()) is not None]
 
 
 def watch(policy: Policy) -> None:
@@ -34,10 +40,7 @@ def watch(policy: Policy) -> None:
 
 def renew() -> None:
     """Called in the child, in its only thread."""
-    for reference in list(_POLICIES):
-        policy = reference()
-        if policy is None:
-            continue
+    for policy in policies():
         if not policy.seeded:
             policy.seed = fresh_seed()
         for layer in policy.layers:

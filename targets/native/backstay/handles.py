@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from backstay.drivers.ports import Ports
+    from backstay.policy import Policy
     from backstay_core.strategies.breaker import Breaker
     from backstay_core.strategies.bulkhead import Places
     from backstay_core.strategies.retry import Retrier
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 class Handle:
     """A strategy of a running policy. `options` are its options."""
 
-    __slots__ = ("_ports", "_state")
+    __slots__ = ("_policy", "_state")
 
-    def __init__(self, state: Any, ports: Ports) -> None:
+    def __init__(self, state: Any, policy: Policy) -> None:
         self._state = state
-        self._ports = ports
+        self._policy = policy
 
     @property
     def options(self) -> Any:
@@ -31,7 +31,7 @@ class Handle:
 
     def snapshot(self) -> dict[str, Any]:
         """Its state as plain data."""
-        data: dict[str, Any] = self._state.snapshot(self._ports.clock())
+        data: dict[str, Any] = self._state.snapshot(self._policy.ports.clock())
         return data
 
     def __repr__(self) -> str:
@@ -57,22 +57,22 @@ class BreakerHandle(Handle):
     @property
     def remaining(self) -> float:
         """Seconds until it probes; 0 unless it is open."""
-        return max(0, self._state.until - self._ports.clock()) / SECOND if self._state.state == "open" else 0.0
+        return max(0, self._state.until - self._policy.ports.clock()) / SECOND if self._state.state == "open" else 0.0
 
     def force_open(self) -> None:
-        self._state.force_open(self._ports.clock())
+        self._state.force_open(self._policy.ports.clock())
 
     def force_closed(self) -> None:
-        self._state.force_closed(self._ports.clock())
+        self._state.force_closed(self._policy.ports.clock())
 
     def disable(self) -> None:
-        self._state.disable(self._ports.clock())
+        self._state.disable(self._policy.ports.clock())
 
     def metrics_only(self) -> None:
-        self._state.metrics_only(self._ports.clock())
+        self._state.metrics_only(self._policy.ports.clock())
 
     def auto(self) -> None:
-        self._state.auto(self._ports.clock())
+        self._state.auto(self._policy.ports.clock())
 
 
 class BulkheadHandle(Handle):

@@ -8,7 +8,7 @@ from sys import version_info
 from backstay import forking, strategies
 from backstay.classification import check_failures
 from backstay.derivation import MOST_DERIVED, follow_change, with_fallback, with_options
-from backstay.drivers import interpreted
+from backstay.drivers import interpreted, ports
 from backstay.drivers.operation import (
     CO_ASYNC_GENERATOR,
     CO_COROUTINE,
@@ -16,7 +16,6 @@ from backstay.drivers.operation import (
     CO_ITERABLE_COROUTINE,
     flags_of,
 )
-from backstay.drivers.ports import REAL, Ports
 from backstay.frames import compiler
 from backstay.handles import HANDLES, Handle
 from backstay.watching import listen
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Any, ParamSpec, TypeVar, overload
 
     from backstay.blocks import Attempts
+    from backstay.drivers.ports import Ports
     from backstay.guarded import Guarded
     from backstay.handles import BreakerHandle, BulkheadHandle, RetryHandle
     from backstay.watching import Listener
@@ -71,13 +71,29 @@ class Policy(core.Policy):
             self.FRAMES, self.EXECUTION = interpreted, interpreted.LockedExecution  # pyright: ignore[reportConstantRedefinition]
         super().__init__(name, *parts, seed=forking.fresh_seed() if seed is None else seed)
         self.seeded = seed is not None
-        self.ports: Ports = REAL
-        self._call: Any = self.FRAMES.frame_for(self, None, asynchronous=False, as_argument=True)
-        self._acall: Any = self.FRAMES.frame_for(self, None, asynchronous=True, as_argument=True)
         self._using: dict[Any, Policy] = {}
         self._guarded: list[Any] = []  # the functions it decorates, weakly
         self._derived: dict[Any, Any] = {}  # the policies made from it, weakly: how
+        self._usual = self.EXECUTION
+        self._go_by(ports.DEFAULT)
+        self._call: Any = self.FRAMES.frame_for(self, None, asynchronous=False, as_argument=True)
+        self._acall: Any = self.FRAMES.frame_for(self, None, asynchronous=True, as_argument=True)
         forking.watch(self)
+
+    @property
+    def ports(self) -> Ports:
+        """Its clock and its ways to wait."""
+        return self._ports
+
+    @ports.setter
+    def ports(self, ports: Ports) -> None:
+        with interpreted.LOCK, compiler.LOCK:
+            self._go_by(ports)
+            self._renew_frames()
+
+    def _go_by(self, ports: Ports) -> None:
+        self._ports = ports
+        self.EXECUTION = ports.execution(self._usual)  # pyright: ignore[reportConstantRedefinition]
 
     @classmethod
     def standard(
@@ -183,10 +199,13 @@ class Policy(core.Policy):
             self.draws = any(layer.draws for layer in layers)
             self.bounded = any(layer.ROLE == BOUND for layer in layers)
             self._using.clear()
-            for frame in (self._call, self._acall, *[reference() for reference in list(self._guarded)]):
-                if frame is not None:
-                    compiler.renew(frame)
+            self._renew_frames()
             return follow_change(self)
+
+    def _renew_frames(self) -> None:
+        for frame in (self._call, self._acall, *[reference() for reference in list(self._guarded)]):
+            if frame is not None:
+                compiler.renew(frame)
 
     def using(self, **changes: Any) -> Policy:
         """This policy with some options changed: ``using(timeout=2.0, idempotent=False).call(…)``.
@@ -240,7 +259,7 @@ class Policy(core.Policy):
                 f"policy {self.name!r} has {len(found) or 'no'} {getattr(kind, '__name__', kind)}"
                 + ("; name one by its position" if found else "")
             )
-        return HANDLES.get(found[0].options.KIND, Handle)(found[0], self.ports)
+        return HANDLES.get(found[0].options.KIND, Handle)(found[0], self)
 
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call an ordinary function under this policy. A coroutine function is refused: use `acall`."""

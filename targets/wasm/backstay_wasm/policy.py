@@ -105,7 +105,7 @@ class Policy(NativePolicy):
         found: Any = super().__getitem__(kind)
         position = self.layers.index(found._state)
         remote: Any = RemoteState(self, position)
-        return HANDLES.get(found.options.KIND, Handle)(remote, self.ports)
+        return HANDLES.get(found.options.KIND, Handle)(remote, self)
 
     def using(self, **changes: Any) -> Any:
         raise ConfigurationError(f"policy {self.name!r} is in a component, where options cannot be changed for a call")

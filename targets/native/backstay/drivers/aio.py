@@ -103,6 +103,7 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
     """Await ``function(*args, **kwargs)`` under `policy`."""
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
+    policy.ports.check_loop()
     clock = policy.ports.clock
     bell = Bell(loop)
     execution = policy.EXECUTION(policy, bell.ring, current_deadline())
@@ -152,9 +153,9 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
             elif what == WAIT:
                 until = action[1]
                 if execution.mode == QUEUED:
-                    await bell.wait(until - clock())
+                    await bell.wait(policy.ports.in_loop(NEVER if until >= NEVER else until - clock()))
                 else:
-                    await asyncio.sleep(max(0, until - clock()) / SECOND)
+                    await asyncio.sleep(policy.ports.in_loop(max(0, until - clock())) / SECOND)
                 event = (WAKE,)
                 now = clock()
             elif what == COMPLETE:

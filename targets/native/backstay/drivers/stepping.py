@@ -128,16 +128,18 @@ class TaskSteps(Steps):
     __slots__ = ("backend",)
 
     def __init__(self, policy: Policy) -> None:
+        policy.ports.check_loop()
         self.backend = backend()
         super().__init__(policy, self.backend.bell())
 
     async def onwards(self, action: Action) -> Action:
         """From an action to the next one that is no wait."""
+        ports = self.policy.ports
         while action[0] == WAIT:
             if self.execution.mode == QUEUED:
-                await self.bell.wait(self.until - self.clock())
+                await self.bell.wait(ports.in_loop(NEVER if self.until >= NEVER else self.until - self.clock()))
             else:
-                await self.backend.sleep(self.until - self.clock())
+                await self.backend.sleep(ports.in_loop(max(0, self.until - self.clock())))
             action = self.step((WAKE,), self.clock())
         return action
 

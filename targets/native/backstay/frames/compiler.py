@@ -17,6 +17,7 @@ from _weakref import ref
 
 from backstay.classifier import classify
 from backstay.deadline import AMBIENT, current_deadline, new_cell, unpublish
+from backstay.drivers import interpreted
 from backstay.drivers.libraries import in_trio
 from backstay.drivers.operation import COROUTINE
 from backstay.errors import CircuitOpen, TimedOut
@@ -68,7 +69,7 @@ def _loop_names(policy: Policy) -> dict[str, Any]:
     from backstay.frames import elsewhere, loops
     from backstay.frames.timers import Homes
 
-    homes = Homes(policy.ports.clock, tuple(x for x, layer in enumerate(policy.layers) if isinstance(layer, Deadline)))
+    homes = Homes(policy.ports, tuple(x for x, layer in enumerate(policy.layers) if isinstance(layer, Deadline)))
     return {
         "CancelledError": CancelledError,
         "current_task": current_task,
@@ -167,6 +168,8 @@ def restart(frame: Any, policy: Policy, function: Any, *, asynchronous: bool, as
         generation = names.get("_bs_generation", -1) + 1
 
         def compiling() -> Any:
+            if policy.ports.stepwise:  # nothing takes the stand-in's place
+                return interpreted.frame_for(policy, function, asynchronous=asynchronous, as_argument=as_argument)
             if asynchronous and in_trio():  # this call only: the next one may come from asyncio
                 from backstay.frames.elsewhere import runner_of
 

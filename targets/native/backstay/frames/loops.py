@@ -30,7 +30,7 @@ async def wait_in_loop(places: Places, where: str, ports: Ports, deadline: int) 
             if answer.decision == REFUSED:
                 raise refusal(answer, where)
             answer.until = min(answer.until, deadline)  # BH4
-            await bell.wait(NEVER if answer.until >= NEVER else answer.until - clock())
+            await bell.wait(ports.in_loop(NEVER if answer.until >= NEVER else answer.until - clock()))
             answer = places.poll(answer, clock())
     except BaseException:
         if answer.decision != REFUSED:
@@ -41,7 +41,7 @@ async def wait_in_loop(places: Places, where: str, ports: Ports, deadline: int) 
 
 
 async def sleep_in_loop(ports: Ports, ns: int) -> None:
-    await backend().sleep(ns)
+    await backend().sleep(ports.in_loop(ns))
 
 
 async def overdue(value: Any, task: asyncio.Task[Any]) -> Any:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from backstay.drivers.ports import Ports
+
     Task = asyncio.Task[Any]
 
 
@@ -73,11 +75,11 @@ class Home:
 class Homes:
     """The homes of one policy, one for each thread that runs a loop with it."""
 
-    __slots__ = ("_clock", "_positions", "by_thread")
+    __slots__ = ("_ports", "_positions", "by_thread")
 
-    def __init__(self, clock: Callable[[], int], positions: tuple[int, ...]) -> None:
+    def __init__(self, ports: Ports, positions: tuple[int, ...]) -> None:
         self.by_thread: dict[int, Home] = {}
-        self._clock = clock
+        self._ports = ports
         self._positions = positions
 
     def find(self) -> tuple[Home, Task]:
@@ -89,8 +91,9 @@ class Homes:
         loop = task.get_loop()
         home = self.by_thread.get(get_ident())
         if home is None or home.loop is not loop:
+            self._ports.check_loop()
             for ident, other in list(self.by_thread.items()):  # a copy: other threads begin and end as well
                 if other.loop.is_closed():
                     self.by_thread.pop(ident, None)
-            self.by_thread[get_ident()] = home = Home(loop, self._clock, self._positions)
+            self.by_thread[get_ident()] = home = Home(loop, self._ports.clock, self._positions)
         return home, task
