@@ -12,6 +12,7 @@ import weakref
 from types import SimpleNamespace
 from typing import Any
 
+from backstay import Fallback
 from backstay import Policy as NativePolicy
 from backstay.drivers import interpreted
 from backstay.handles import HANDLES, Handle
@@ -31,6 +32,11 @@ def default_engine() -> Engine:
         if not _DEFAULT:
             _DEFAULT.append(Engine())
         return _DEFAULT[0]
+
+
+def deciding(options: Options) -> Options:
+    """The options as far as they decide: a substitute is the host's affair."""
+    return options.replace(value=None) if isinstance(options, Fallback) else options
 
 
 class Policy(NativePolicy):
@@ -61,10 +67,8 @@ class Policy(NativePolicy):
                     "share strategies in the document that Engine.load() takes"
                 )
         super().__init__(name, *parts, failures=failures, seed=seed)
-        data = self.to_data()
-        for row in data["strategies"]:
-            if row["kind"] == "fallback":
-                row.pop("value", None)
+        rows = [deciding(layer.options).to_data() for layer in self.layers]
+        data = {"name": name, "seed": self.seed, "strategies": rows}
         where = default_engine() if engine is None else engine
         handle = where.add({"policies": [data]}, self.seed & ((1 << 64) - 1))[0]
         self._settle(where, handle)
