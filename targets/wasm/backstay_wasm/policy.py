@@ -84,7 +84,8 @@ class Policy(NativePolicy):
         return policy
 
     def _settle(self, engine: Engine, handle: int) -> None:
-        vars(self).pop("EXECUTION", None)  # set where the process is being traced: it decides natively
+        self._usual = type(self).EXECUTION  # also where the process is being traced, and a native policy has another
+        self._go_by(self.ports)
         self.engine = engine
         self.handle = handle
         labels: set[str] = set()

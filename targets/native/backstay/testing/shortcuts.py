@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
+from backstay.drivers.libraries import backend
 from backstay.drivers.ports import Doorbell, Ports
 from backstay.testing.loop import Stuck
 from backstay.testing.scopes import Scope, StackedPorts, TimeScope
@@ -90,7 +90,7 @@ class Instant(TimeScope):
 
     async def sleep(self, seconds: float) -> None:
         self.advance(seconds)
-        await asyncio.sleep(0)
+        await backend().sleep(0)
 
 
 def instant(*policies: Policy, seed: int = 0, patience: float = 5.0) -> Instant:

@@ -6,7 +6,7 @@ import asyncio
 from _thread import allocate_lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from backstay.drivers.libraries import in_trio
+from backstay.drivers.libraries import backend, in_trio
 from backstay.drivers.ports import REAL, Doorbell, Ports
 from backstay.testing.loop import Stuck, VirtualLoop
 from backstay.testing.scopes import StackedPorts, TimeScope, current_time
@@ -130,12 +130,7 @@ class VirtualTime(TimeScope):
     async def sleep(self, seconds: float) -> None:
         """``asyncio.sleep`` or ``trio.sleep``, whichever runs."""
         self.check_loop()
-        if self.trio_clock is None:
-            await asyncio.sleep(seconds)
-        else:
-            import trio
-
-            await trio.sleep(seconds)
+        await backend().sleep(to_ns(seconds))
 
     def next_seed(self) -> int:
         """Seeds of policies that are made inside."""
