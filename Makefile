@@ -56,6 +56,7 @@ nightly: .venv/.dev ## run the property tests with 100 000 cases each
 wasm: build/backstay-engine.wasm ## build the WASM component, build/backstay-engine.wasm, and its distribution
 
 clean: ## remove everything that these targets made, .venv included
+	rm -f targets/wasm/engine/backstay_engine/backstay-engine.wasm
 	rm -rf .venv build dist .coverage htmlcov .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

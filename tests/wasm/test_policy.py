@@ -44,18 +44,20 @@ SCRIPT = [1, TimeoutError(), 2, "busy", 3, ValueError("mine"), *[ConnectionError
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_the_same_results_and_errors(engine: Engine, asynchronous: bool):
     def results(policy: Any) -> list[Any]:
-        policy.ports = ManualPorts()
         operation = scripted(list(SCRIPT))
         found: list[Any] = []
 
         async def later() -> Any:
             return operation()
 
-        for _ in range(12):
-            try:
-                found.append(asyncio.run(policy.acall(later)) if asynchronous else policy.call(operation))
-            except Exception as error:
-                found.append((type(error), str(error)))
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            loop: Any = runner.get_loop()
+            policy.ports = loop.ports if asynchronous else ManualPorts()
+            for _ in range(12):
+                try:
+                    found.append(runner.run(policy.acall(later)) if asynchronous else policy.call(operation))
+                except Exception as error:
+                    found.append((type(error), str(error)))
         return found
 
     native, inside = backstay.Policy("p", *PARTS, seed=1), Policy("p", *PARTS, seed=1, engine=engine)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable
 from random import Random
 from typing import Any
 
 import pytest
+from wasmtime import Store
 
 from backstay_core.engine import Engine as CoreEngine
 from backstay_wasm import CallLost, Engine, EngineError, Limits
@@ -151,7 +153,7 @@ def test_it_decides_like_an_engine_that_never_broke(engine_of: Callable[..., Eng
     """Through many snapshots and journals of every length."""
     engine = engine_of(POLICIES)
     lost = random_traffic(engine, fresh_core(), 20 * FEWEST, seed=11, breaks=0.02)
-    assert engine.replacements == lost > 20
+    assert engine.replacements >= lost > 20  # more: some break while a snapshot is taken, and lose nothing
     assert engine._inside.incomplete == 0
 
 
@@ -205,9 +207,11 @@ def test_a_guest_that_eats_its_memory(engine_of: Callable[..., Engine]):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_ten_thousand_poisonings_lose_no_settlement(engine_of: Callable[..., Engine]):
     engine = engine_of(POLICIES)
     lost = random_traffic(engine, fresh_core(), 30_000, seed=12, breaks=0.4)
-    assert engine.replacements == lost > 10_000
+    assert engine.replacements >= lost > 10_000
     assert engine._inside.incomplete == 0
+    gc.collect()
+    assert sum(isinstance(each, Store) for each in gc.get_objects()) < 10
