@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from backstay import load
@@ -17,6 +17,7 @@ from backstay_core.config.template import COMPOSITION, template, toml_value
 from backstay_core.failure import ConfigurationError
 from tests.config.documents import documents, mutated
 from tests.config.wrong import WRONG
+from tests.property.cases import cases
 from tools.config_docs import PAGE, PARTS, SCHEMA, page, schema
 
 VALIDATOR = Draft202012Validator(json_schema())
@@ -85,13 +86,13 @@ def test_the_schema_refuses_what_is_wrong(name: str):
 
 
 @given(documents())
-@settings(deadline=None)
+@cases(0.1)
 def test_the_schema_takes_what_is_right(document: dict[str, Any]):
     VALIDATOR.validate(document)
 
 
 @given(mutated())
-@settings(deadline=None)
+@cases(0.1)
 def test_the_schema_refuses_nothing_that_is_right(document: Any):
     if not check(document, {}):
         VALIDATOR.validate(document)

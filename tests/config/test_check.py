@@ -4,7 +4,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backstay_core.config.loading import Checked, check, load
@@ -15,6 +15,7 @@ from backstay_core.options import LabelMatcher
 from backstay_core.policy import Shared
 from tests.config.documents import documents, mutated
 from tests.config.wrong import WRONG, policy
+from tests.property.cases import cases
 
 
 def problems(text: str, bind: Any = None) -> list[str]:
@@ -233,7 +234,7 @@ def test_problems_are_values():
 
 
 @given(documents())
-@settings(deadline=None)
+@cases(0.1)
 def test_documents_survive_the_round_trip(document: dict[str, Any]):
     assert check(document) == []
     made = load(document)
@@ -248,7 +249,7 @@ def test_documents_survive_the_round_trip(document: dict[str, Any]):
 
 
 @given(mutated())
-@settings(deadline=None)
+@cases(0.1)
 def test_nothing_crashes_the_check(document: Any):
     found = check(document, {})
     assert all(isinstance(problem, Problem) and "\n" not in str(problem) for problem in found)
@@ -264,7 +265,7 @@ def test_nothing_crashes_the_check(document: Any):
         st.none() | st.booleans() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
     )
 )
-@settings(deadline=None)
+@cases(0.1)
 def test_nothing_at_all_crashes_the_check(document: Any):
     for tree in (document, {"policies": document}, {"policies": {"p": document}}, {"shared": document}):
         assert isinstance(check(tree), list)

@@ -5,11 +5,12 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from backstay.configuration.lines import Json, Scanner, Toml
 from backstay_core.config.template import toml_value
 from tests.config.documents import documents, places
+from tests.property.cases import cases
 
 TOML = '''\
 # a comment with [brackets] and "quotes"
@@ -82,7 +83,7 @@ def test_lines_of_json():
 
 
 @given(documents())
-@settings(deadline=None)
+@cases(0.1)
 def test_every_path_is_found(document: dict[str, Any]):
     text = "".join(f"{toml_value(key)} = {toml_value(value)}\n" for key, value in document.items())
     assert tomllib.loads(text) == document
