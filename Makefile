@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench bench-all mutate nightly wasm clean
+.PHONY: help run test test-slow lint bench bench-all mutate nightly wasm clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -30,8 +30,11 @@ help: ## list the targets
 run: .venv/.cli ## run the demo: one seeded upstream, with and without a policy (ARGS="--seed 7 --json")
 	$(BIN)/backstay demo $(ARGS)
 
-test: .venv/.dev ## run the whole test suite (ARGS="-m 'not slow' -k retry")
+test: .venv/.dev ## run the whole test suite but for what takes minutes (ARGS="-k retry")
 	$(BIN)/pytest $(ARGS)
+
+test-slow: .venv/.dev ## run the tests that take minutes: soaks
+	$(BIN)/pytest -m slow --timeout=0 $(ARGS)
 
 lint: .venv/.dev ## check style, formatting, types, spelling and the import rules
 	$(BIN)/ruff check
