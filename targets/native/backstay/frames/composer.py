@@ -50,28 +50,26 @@ class Composer:
                 self.whole()
             with w.block("except _bs_Elsewhere:"):
                 w.line("pass")
-            with w.block("else:"):
-                w.line("return _bs_r")
             w.line(f"return await _bs_elsewhere(_bs_P, _bs_f, _bs_pack({self.arguments}))")
         else:
             self.whole()
-            w.line("return _bs_r")
         w.leave()
         return w.text()
 
     def whole(self) -> None:
-        """All layers, and errors of the user's own rules past all that judges exceptions."""
+        """All layers, and errors of the user's own rules past all that judges exceptions; ends the frame."""
         w = self.writer
         if not self.may_be_mistaken():
             self.inside(0)
+            w.line("return _bs_r")
             return
-        w.line("_bs_z = None")
         with w.block("try:"):
             self.inside(0)
         with w.block("except _bs_PolicyBug as _bs_e:"):
             w.line("_bs_z = _bs_e.error")
-        with w.block("if _bs_z is not None:"):
-            w.line("raise _bs_z")
+        with w.block("else:"):
+            w.line("return _bs_r")
+        w.line("raise _bs_z")
 
     def may_be_mistaken(self) -> bool:
         """Can the user's own code break the policy's rules, so that no strategy may be asked about it (EX5)?"""
