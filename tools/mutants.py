@@ -2,7 +2,7 @@
 
 A mutant replaces one stretch of a module's source by another; the number of lines stays the same. It is named by what
 it changes (module, function, text of the line, operator, before → after), not by where, so that its name survives edits
-elsewhere.
+elsewhere. Of several with the same name the second one is marked (2), and so on.
 
 Left alone are texts (docstrings, annotations, `__repr__`, f-strings, whatever stands in the call that makes an error),
 assignments without which nothing runs at all (a local name's only one), and changes that another one stands for: the
@@ -78,7 +78,14 @@ def find(source: str, module: str = "<snippet>") -> list[Mutant]:
     unique: dict[tuple[int, int, str], Mutant] = {}
     for mutant in finder.found:
         unique.setdefault((mutant.start, mutant.stop, mutant.replacement), mutant)
-    return sorted(unique.values(), key=lambda mutant: (mutant.start, mutant.stop))
+    ordered = sorted(unique.values(), key=lambda mutant: (mutant.start, mutant.stop))
+    names: Counter[tuple[str, ...]] = Counter()
+    found = []
+    for mutant in ordered:
+        names[mutant.name] += 1
+        again = names[mutant.name]
+        found.append(mutant if again == 1 else mutant._replace(change=f"{mutant.change} ({again})"))
+    return found
 
 
 class _Finder(ast.NodeVisitor):

@@ -136,7 +136,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=2, help="mutants judged at once (2)")
     parser.add_argument("--least", type=float, default=90, help="fail below this score, in per cent (90)")
     parser.add_argument("--cases", type=int, default=25, help="examples of each property test (25)")
-    parser.add_argument("--recheck", action="store_true", help="judge accepted mutants too, and list the noticed ones")
+    parser.add_argument(
+        "--recheck", action="store_true", help="judge accepted mutants only, and fail if one is noticed"
+    )
     parser.add_argument("--rules", action="store_true", help="list the rules that no vector would miss")
     parser.add_argument("--vectors", type=Path, default=VECTORS, help="folder of the conformance vectors")
     parser.add_argument("--tests", action="append", metavar="PATH", help=f"what pytest runs ({' '.join(TESTS)})")
@@ -174,7 +176,11 @@ def main(arguments: Sequence[str]) -> int:
     if unmatched:
         say("mutants.toml names what is no mutant:\n" + "\n".join(map(str, unmatched)))
         return 2
+    if options.recheck:
+        mutants = [mutant for mutant in mutants if reasons.find(mutant)]
     verdicts = judge(options, sources, mutants, reasons)
+    if options.recheck:
+        return report_recheck(verdicts)
     return report_rules(verdicts) if options.rules else report(options, verdicts, reasons)
 
 
@@ -196,21 +202,18 @@ def judge(
         importlib.import_module("pytest")
     judge = Judge(sources, load_vectors(options.vectors), tests)
     judge.baseline()
-    excused = {} if options.recheck else {m: _excuse(m, reasons, options.rules) for m in mutants}
-    verdicts = {mutant: Verdict(mutant, "accepted", why) for mutant, why in excused.items() if why}
+    verdicts = {}
+    for mutant in mutants:
+        why = None if options.recheck else _excuse(mutant, reasons, options.rules)
+        if why:
+            verdicts[mutant] = Verdict(mutant, "accepted", why)
     begun = time.monotonic()
     survived = 0
     for number, verdict in enumerate(judge.run([m for m in mutants if m not in verdicts], options.jobs), 1):
-        why = _excuse(verdict.mutant, reasons, options.rules)
-        if options.recheck and why:
-            if verdict.outcome == "survived":
-                verdict = Verdict(verdict.mutant, "accepted", why)
-            else:
-                say(f"accepted, yet noticed by {verdict.outcome} {verdict.by}: {verdict.mutant}")
-        elif verdict.outcome == "survived":
+        verdicts[verdict.mutant] = verdict
+        if verdict.outcome == "survived":
             survived += 1
             say(f"survived: {verdict.mutant}")
-        verdicts[verdict.mutant] = verdict
         if number % 50 == 0:
             say(f"{number} judged, {survived} survived, {time.monotonic() - begun:.0f} s")
     return [verdicts[mutant] for mutant in mutants]
@@ -241,6 +244,14 @@ def report_rules(verdicts: Sequence[Verdict]) -> int:
         print(verdict.mutant)
     print(f"{len(verdicts)} removals of rules, {len(missed)} of which no vector would miss")
     return 1 if missed else 0
+
+
+def report_recheck(verdicts: Sequence[Verdict]) -> int:
+    noticed = [verdict for verdict in verdicts if verdict.outcome != "survived"]
+    for verdict in noticed:
+        print(f"{verdict.mutant}: {verdict.outcome}: {verdict.by}")
+    print(f"{len(verdicts)} accepted mutants, {len(noticed)} of which are noticed")
+    return 1 if noticed else 0
 
 
 if __name__ == "__main__":

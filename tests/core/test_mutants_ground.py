@@ -237,6 +237,16 @@ def test_no_whole_number(value: Any):
         reader({"a": value}).integer("a")
 
 
+def test_a_part_is_read_like_the_whole():
+    read = Reader(seal("kind", "print", {"a": {"n": 5}}, 0), "kind", "print", "revive", 70)
+    part = read.part(read.nested("a"), "a")
+    assert (part.integer("n"), part.elapsed, part.mode, part.revive) == (5, 70, "revive", True)
+    with pytest.raises(SnapshotError, match="kind: a: the snapshot has no 'm'"):
+        part.integer("m")
+    with pytest.raises(SnapshotError, match=r"kind: a\[0\] must be an object; got list"):
+        read.part([], "a[0]")
+
+
 def test_words():
     assert reader({"a": "open"}).word("a", ("open", "closed")) == "open"
     for value in ("opened", None, ["open"], 1):

@@ -61,6 +61,7 @@ def test_a_policy_keeps_what_it_was_given():
     policy = Policy("p", *strategies, seed=5)
     assert (policy.name, policy.seed, policy.strategies, policy.calls) == ("p", 5, strategies, 0)
     assert [layer.options for layer in policy.layers] == list(strategies)
+    assert policy.options() == strategies
     assert policy.emit is None
     assert Policy("p").seed == 0
 

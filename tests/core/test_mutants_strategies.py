@@ -333,6 +333,18 @@ def test_an_empty_window_in_time_is_restored_as_one():
     assert cells(breaker.closed) == [50]
 
 
+@pytest.mark.parametrize("ages", [(10,), (0, 10), (3, 3), (1, 2, 1)])
+def test_tenths_that_no_window_can_have_are_refused(ages: tuple[int, ...]):
+    breaker = a_breaker(window_calls=100, window_seconds=1)
+    snapshot = breaker.snapshot(0)
+    snapshot["state"]["slices"] = [[age, 1, 0, 0] for age in ages]
+    with pytest.raises(SnapshotError, match="different ages"):
+        breaker.restore(snapshot, 0, "revive")
+    snapshot["state"]["slices"] = [[9, 1, 0, 0], [0, 1, 1, 0], [4, 1, 0, 1]]
+    breaker.restore(snapshot, 5 * SECOND, "revive")
+    assert cells(breaker.closed) == [50, 46, 41]
+
+
 def test_a_restored_window_says_how_many_may_be_bad():
     breaker = a_breaker(window_calls=100, minimum_calls=10, window_seconds=1)
     breaker.closed.add(0, FAILED)
@@ -442,6 +454,36 @@ def test_waiting_ends():
     assert patient.admit(0, nothing).until == 2**62
 
 
+def test_a_call_that_waited_waits_again_behind_the_others():
+    places, permit, (here,) = a_queue(nothing)
+    moved = places.rejoin(0, nothing, 77)
+    assert (moved.until, moved.prev, places.waiting) == (77, here, 2)
+    places.settle(permit, 0, NEUTRAL)
+    assert here.prev is None
+    assert places.poll(here, 0) is places.epoch
+    assert places.poll(moved, 76) is moved
+    full: Any = Bulkhead(1, queue=1).state()
+    full.admit(0)
+    full.rejoin(0, nothing, 5)
+    with pytest.raises(SnapshotError, match="more calls wait"):
+        full.rejoin(0, nothing, 5)
+
+
+def test_an_orphan_gives_back_nothing():
+    places: Any = Bulkhead(2).state()
+    places.admit(0)
+    orphan = places.orphan()
+    assert orphan.free == 2
+    places.settle(orphan, 0, NEUTRAL)
+    assert places.snapshot(0)["state"]["inside"] == 1
+    breaker = a_breaker()
+    orphan = breaker.orphan()
+    assert isinstance(orphan, Probes)
+    assert orphan.since == 0
+    breaker.settle(orphan, 0, FAILED)
+    assert breaker.snapshot(0)["state"]["opened"] == 0
+
+
 @pytest.mark.parametrize("change", [{"inside": 3}, {"inside": -1}, {"waiting": 2}, {"waiting": None}])
 def test_a_bulkheads_snapshot_is_checked(change: dict[str, Any]):
     places = Bulkhead(2, queue=1).state()
@@ -489,6 +531,30 @@ def test_a_budget_is_restored():
         bad = {**snapshot, "state": {**snapshot["state"], **change}}
         with pytest.raises(SnapshotError):
             other.restore(bad, 0, "resume")
+
+
+def test_a_full_budget_is_credited_once_though_the_clock_goes_back():
+    tokens: Any = Budget(0, per_second=1, burst=2).state()
+    for now in (10 * SECOND, 5 * SECOND):
+        assert tokens.snapshot(now)["state"]["tokens"] == 2_000_000
+    assert tokens.take(5 * SECOND)
+    assert tokens.snapshot(10 * SECOND)["state"]["tokens"] == 1_000_000
+
+
+def test_a_full_budget_keeps_no_fraction_of_a_token():
+    tokens: Any = Budget(0, per_second=1, burst=1).state()
+    assert tokens.take(0)
+    assert tokens.snapshot(1500)["state"] == {"tokens": 1, "age": 0, "rest": 500_000_000}
+    assert tokens.snapshot(2 * SECOND + 700)["state"] == {"tokens": 1_000_000, "age": 0, "rest": 0}
+    snapshot = tokens.snapshot(2 * SECOND + 700)
+    for rest, fits in ((SECOND - 1, True), (SECOND, False), (-1, False)):
+        snapshot["state"]["rest"] = rest
+        if fits:
+            tokens.restore(snapshot, 0, "resume")
+        else:
+            with pytest.raises(SnapshotError, match="rest is out of range"):
+                tokens.restore(snapshot, 0, "resume")
+    assert tokens.rest == SECOND - 1
 
 
 def test_a_budget_without_a_rate_gains_nothing():

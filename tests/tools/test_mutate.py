@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tools.mutants import OPERATORS, Mutant, find
+from tools.mutate import Reasons
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the tool forks")
 
@@ -35,6 +36,7 @@ CHANGES = [
     ("constant", "a = 0.5", ["0.5 → 1.5", "0.5 → -0.5"]),
     ("constant", "a = 'text'", []),
     ("constant", "a: 'Literal[1]'\ndef f(a: 'Literal[2]' = 3): pass", ["3 → 4", "3 → 2"]),
+    ("constant", "a = b(1, 1)", ["1 → 2", "1 → 0", "1 → 2 (2)", "1 → 0 (2)"]),
     ("flag", "a = True", ["True → False"]),
     ("minmax", "a = min(b, c)", ["min(b, c) → max(b, c)"]),
     ("delete", "f()", ["f() → pass"]),
@@ -100,6 +102,39 @@ def test_a_name_survives_edits_elsewhere():
     [moved] = of("arithmetic", "import c\n\n\n" + source)
     assert moved.name == mutant.name
     assert moved.line == mutant.line + 3
+
+
+ENTRY = """
+[[accepted]]
+module = "<snippet>"
+function = "A.f"
+text = "return b + 1"
+reason = "Nobody looks."
+"""
+
+
+def test_a_reason_names_what_it_says_and_nothing_else():
+    reasons = Reasons(ENTRY)
+    method = "    def {}(self, b):\n        return b + 1\n"
+    mutants = find("class A:\n" + method.format("f") + method.format("g"))
+    assert {(mutant.function, reasons.find(mutant)) for mutant in mutants} == {("A.f", "Nobody looks."), ("A.g", None)}
+    assert {reasons.find(mutant, "beyond_vectors") for mutant in mutants} == {None}
+    only = Reasons(ENTRY + 'operator = "constant"\n')
+    assert {mutant.operator for mutant in mutants if only.find(mutant)} == {"constant"}
+
+
+def test_a_reason_for_what_is_gone_is_an_error():
+    assert Reasons(ENTRY).unmatched(find("def f(b):\n    return b + 1\n"))[0]["function"] == "A.f"
+    assert not Reasons(ENTRY).unmatched(find("class A:\n    def f(self, b):\n        return b + 1\n"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("accepted", "ignored"), ('reason = "Nobody looks."', ""), ("text =", "line ="), ('"Nobody looks."', '""')],
+)
+def test_a_reason_is_complete(change: tuple[str, str]):
+    with pytest.raises(SystemExit, match=r"mutants\.toml"):
+        Reasons(ENTRY.replace(*change))
 
 
 def mutate(*arguments: object) -> subprocess.CompletedProcess[str]:
