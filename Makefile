@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow lint bench bench-all mutate nightly wasm clean
+.PHONY: help run test test-slow lint bench bench-all api mutate nightly wasm clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -49,6 +49,9 @@ bench: .venv/.bench ## measure against the budgets and four peers (ARGS="--quick
 
 bench-all: .venv/.bench ## the same against ten peers (ARGS=--write keeps the results)
 	$(BIN)/python -m benchmarks --peers ten $(ARGS)
+
+api: .venv/.dev ## write the pinned public API anew, tests/api/public_api.txt
+	$(BIN)/python tools/public_api.py
 
 mutate: .venv/.dev ## change the kernel's rules one at a time and count which changes the suite notices
 	$(BIN)/python tools/mutate.py $(ARGS)

@@ -138,14 +138,14 @@ class TestInstant:
     def test_in_a_thread(self, form: int, script: Script):
         with instant() as time:
             SYNC[form](script)
-            assert time.skipped > 1_000_000_000
+            assert time.skipped > 1
         assert script.calls == 2
 
     @pytest.mark.parametrize("library", [asyncio, trio], ids=lambda library: library.__name__)
     def test_in_tasks(self, form: int, script: Script, library: Any):
         with instant() as time:
             run(library, ASYNC[form], script)
-            assert time.skipped > 1_000_000_000
+            assert time.skipped > 1
         assert script.calls == 2
 
 

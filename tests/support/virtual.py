@@ -33,7 +33,7 @@ class ManualPorts(VirtualPorts):
 
     @property
     def manual(self) -> ManualClock:
-        return self.time.manual
+        return self.time._manual
 
     def advance(self, ns: int) -> None:
-        self.time.pass_ns(ns)
+        self.time._pass_ns(ns)

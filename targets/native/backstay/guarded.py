@@ -9,7 +9,9 @@ from backstay.policy import Policy
 from backstay_core.failure import Failure
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
+S = TypeVar("S")
 H = TypeVar("H", bound=Callable[..., Any])
 
 
@@ -34,7 +36,11 @@ class Guarded(Protocol[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
 
+    #  The second is a method of an instance. Where a checker cannot say what is bound (class methods, static methods,
+    #  access through the class), the parameters are not checked.
     @overload
-    def __get__(self, instance: None, owner: type | None = None) -> Guarded[P, R]: ...
+    def __get__(self, instance: None, owner: type | None = None) -> Guarded[..., R]: ...
+    @overload
+    def __get__(self: Guarded[Concatenate[S, Q], R], instance: S, owner: type | None = None) -> Callable[Q, R]: ...
     @overload
     def __get__(self, instance: object, owner: type | None = None) -> Callable[..., R]: ...

@@ -13,8 +13,8 @@ from backstay.drivers.operation import (
     CO_ASYNC_GENERATOR,
     CO_COROUTINE,
     CO_GENERATOR,
-    CO_ITERABLE_COROUTINE,
     flags_of,
+    flags_to_guard,
 )
 from backstay.frames import compiler
 from backstay.handles import HANDLES, Handle
@@ -147,7 +147,7 @@ class Policy(core.Policy):
             method: Any = function
             wrapped: Guarded[P, R] = type(method)(self(method.__func__))
             return wrapped
-        flags = _callable(self, function, generators=True)
+        flags = flags_to_guard(self, function, generators=True)
         asynchronous = bool(flags & (CO_COROUTINE | CO_ASYNC_GENERATOR))
         guarded = self._frames_of(flags).frame_for(self, function, asynchronous=asynchronous)
         guarded.__annotations__ = {}
@@ -263,14 +263,14 @@ class Policy(core.Policy):
 
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call an ordinary function under this policy. A coroutine function is refused: use `acall`."""
-        if _callable(self, function) & CO_COROUTINE:
+        if flags_to_guard(self, function) & CO_COROUTINE:
             raise ConfigurationError(f"policy {self.name!r}: call() of a coroutine function; use await acall()")
         result: R = self._call(function, *args, **kwargs)
         return result
 
     async def acall(self, function: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Await a coroutine function, or anything that returns an awaitable, under this policy."""
-        _callable(self, function)
+        flags_to_guard(self, function)
         result: R = await self._acall(function, *args, **kwargs)
         return result
 
@@ -285,18 +285,6 @@ class Policy(core.Policy):
 
     def __repr__(self) -> str:
         return f"Policy({', '.join([repr(self.name), *map(repr, self.strategies)])})"
-
-
-def _callable(policy: Policy, function: object, *, generators: bool = False) -> int:
-    """The code flags of `function`; refuses what cannot be called, and what a call would only begin."""
-    if not callable(function):
-        raise ConfigurationError(f"policy {policy.name!r} guards functions; got {function!r}")
-    flags = flags_of(function)
-    if flags & CO_ITERABLE_COROUTINE or (flags & (CO_GENERATOR | CO_ASYNC_GENERATOR) and not generators):
-        raise ConfigurationError(
-            f"policy {policy.name!r} cannot guard {function!r}: a generator is no single call; decorate its function"
-        )
-    return flags
 
 
 def _judging_by(failures: Any, part: Options | Shared) -> Options | Shared:

@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from backstay.policy import Policy
     from backstay_core.execution import Execution
 
 CO_GENERATOR, CO_COROUTINE, CO_ITERABLE_COROUTINE, CO_ASYNC_GENERATOR = 0x20, 0x80, 0x100, 0x200
@@ -24,6 +25,18 @@ def flags_of(function: Any) -> int:
     if code is None and not isinstance(function, type):
         code = getattr(getattr(type(function), "__call__", None), "__code__", None)  # noqa: B004
     return getattr(code, "co_flags", 0)
+
+
+def flags_to_guard(policy: Policy, function: object, *, generators: bool = False) -> int:
+    """The code flags of `function`; refuses what cannot be called, and what a call would only begin."""
+    if not callable(function):
+        raise ConfigurationError(f"policy {policy.name!r} guards functions; got {function!r}")
+    flags = flags_of(function)
+    if flags & CO_ITERABLE_COROUTINE or (flags & (CO_GENERATOR | CO_ASYNC_GENERATOR) and not generators):
+        raise ConfigurationError(
+            f"policy {policy.name!r} cannot guard {function!r}: a generator is no single call; decorate its function"
+        )
+    return flags
 
 
 def is_coroutine_function(function: object) -> bool:

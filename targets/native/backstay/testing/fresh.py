@@ -35,9 +35,7 @@ class Aside:
         self._elsewhere: list[tuple[Policy, Any]] = []
         for policy in policies:
             if not issubclass(type(policy).EXECUTION, Execution):
-                snapshot = policy.snapshot(policy.ports.clock())
-                policy.restore(snapshot, 0, RESUME)
-                self._elsewhere.append((policy, snapshot))
+                self._move(policy)
                 continue
             self._policies.append((policy, policy.seed, policy.calls))
             policy.calls = 0
@@ -46,6 +44,15 @@ class Aside:
             for position, layer in enumerate(policy.layers):
                 own = getattr(layer, "seed", 0) if policy.seeded else stream(policy.seed, 0, position + 1).next()
                 self._put_aside(layer, own)
+
+    def _move(self, policy: Policy) -> None:
+        """To the other clock, which begins at 0."""
+        try:
+            snapshot = policy.snapshot(policy.ports.clock())
+            policy.restore(snapshot, 0, RESUME)
+        except Exception:  # what held it is gone, and it cannot be called either
+            return
+        self._elsewhere.append((policy, snapshot))
 
     def _put_aside(self, state: State, seed: int) -> None:
         if id(state) in self._seen:
@@ -70,7 +77,10 @@ class Aside:
             policy.seed = seed
             policy.calls = calls
         for policy, snapshot in self._elsewhere:
-            policy.restore(snapshot, policy.ports.clock(), RESUME)
+            try:
+                policy.restore(snapshot, policy.ports.clock(), RESUME)
+            except Exception:  # what held it is gone
+                continue
 
 
 def fields(state: State) -> Iterator[str]:

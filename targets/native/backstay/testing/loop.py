@@ -34,7 +34,7 @@ class _Jump(selectors.DefaultSelector):
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
-        if self.loop.working:
+        if self.loop._working:
             patience = WORKER_PATIENCE if self.loop.patience is None else self.loop.patience
             if ready := super().select(patience):
                 return ready
@@ -59,7 +59,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self, now: int = 0, patience: float | None = None, clock: ManualClock | None = None) -> None:
         self.clock = ManualClock(now) if clock is None else clock
         self.patience = patience
-        self.working = 0
+        self._working = 0
         self.ports = Ports(clock=self.clock)
         selector = _Jump()
         selector.loop = self
@@ -79,19 +79,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def run_in_executor(self, executor: Any, func: Callable[[Unpack[Ts]], T], *args: *Ts) -> asyncio.Future[T]:
         future: asyncio.Future[T] = super().run_in_executor(executor, func, *args)
-        self.working += 1
+        self._working += 1
         future.add_done_callback(self._worked)
         return future
 
     def _worked(self, _: object) -> None:
-        self.working -= 1
+        self._working -= 1
 
     async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
-        self.working += 1
+        self._working += 1
         try:
             await super().shutdown_default_executor(*args, **kwargs)
         finally:
-            self.working -= 1
+            self._working -= 1
 
 
 def waiting_tasks(loop: asyncio.AbstractEventLoop) -> str:

@@ -56,7 +56,7 @@ class Decisions(Sequence[str]):
         self._stepping: dict[int, int] = {}  # thread → the call that it takes a step of
         self._began: dict[str, int] = {}  # policy → when recording began, by its clock
 
-    def add(self, policy: str, now: int, text: str) -> None:
+    def _add(self, policy: str, now: int, text: str) -> None:
         time = seconds_text((now - self._began.get(policy, 0)) / SECOND)
         call = self._stepping.get(get_ident())
         self._lines.append(
@@ -82,7 +82,7 @@ class Decisions(Sequence[str]):
     def __repr__(self) -> str:
         return f"<{len(self)} decisions:\n{self}\n>"
 
-    def begin(self) -> int:
+    def _begin(self) -> int:
         self._calls += 1
         return self._calls
 
@@ -102,7 +102,7 @@ class RecordedSteps(Execution):
     def step(self, event: tuple[Any, ...], now: int) -> list[tuple[Any, ...]]:
         decisions = self.decisions
         if event[0] == START and self.mode == NEW:
-            self.call = decisions.begin()
+            self.call = decisions._begin()
         thread = get_ident()
         outer = decisions._stepping.get(thread)
         decisions._stepping[thread] = self.call
@@ -142,7 +142,7 @@ class RecordedSteps(Execution):
             self._add(now, f"raised {described(failure) if action[1] else brief(error_of(failure))}")
 
     def _add(self, now: int, text: str) -> None:
-        self.decisions.add(self.policy.name, now, text)
+        self.decisions._add(self.policy.name, now, text)
 
 
 def described(failure: Failure) -> str:
@@ -202,7 +202,7 @@ class Recording(Scope):
             self._stop.append(policy.on("*", self._listener(policy.name)))
 
     def _listener(self, policy: str) -> Callable[[Event], None]:
-        return lambda event: self._decisions.add(policy, event.now, event_text(event, policy))
+        return lambda event: self._decisions._add(policy, event.now, event_text(event, policy))
 
     def _end(self) -> None:
         for stop in self._stop:

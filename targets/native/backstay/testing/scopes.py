@@ -47,10 +47,10 @@ class StackedPorts(Ports):
 class Scope:
     """A context manager for the policies given and those derived from them; none given: for all there are and will be.
 
-    A `FRESH` scope changes time, so its policies have no history in it, and theirs back afterwards (`fresh`).
+    A `_FRESH` scope changes time, so its policies have no history in it, and theirs back afterwards (`fresh`).
     """
 
-    FRESH = False
+    _FRESH = False
 
     def __init__(self, *policies: Policy, seed: int = 0) -> None:
         for policy in policies:
@@ -85,7 +85,7 @@ class Scope:
             raise RuntimeError(f"{self._name()} is entered once; make another one")
         self._entered = True
         changed = [policy for policy in self._covered() if self._ports_over(policy.ports) is not policy.ports]
-        if self.FRESH:
+        if self._FRESH:
             self._aside = Aside(changed, self._seed)
             self._ambient = deadline.AMBIENT.set(None)
         ACTIVE.append(self)
@@ -146,7 +146,7 @@ class Scope:
 class TimeScope(Scope):
     """A scope with a clock of its own, which begins at 0; `backstay.remaining` reads it too."""
 
-    FRESH = True
+    _FRESH = True
 
     def clock(self) -> int:
         """Now, in ns."""

@@ -9,7 +9,7 @@ from backstay.drivers.libraries import backend
 from backstay.drivers.ports import Doorbell, Ports
 from backstay.testing.loop import Stuck
 from backstay.testing.scopes import Scope, StackedPorts, TimeScope
-from backstay_core.clock import to_ns
+from backstay_core.clock import SECOND, to_ns
 from backstay_core.execution import ATTEMPT, NEW, START, Execution
 from backstay_core.failure import NEVER, ConfigurationError
 
@@ -48,13 +48,13 @@ class SkippingPorts(StackedPorts):
         self._time = time
         self.simulated = True
         self.clock = time.clock
-        self.pause = time.skip
-        self.doorbell = lambda: SkippingBell(time.skip, time.patience)
+        self.pause = time._skip
+        self.doorbell = lambda: SkippingBell(time._skip, time.patience)
 
     def in_loop(self, ns: int) -> int:
         if ns >= NEVER // 2:
             return ns
-        self._time.skip(ns)
+        self._time._skip(ns)
         return 0
 
 
@@ -65,7 +65,7 @@ class Instant(TimeScope):
         super().__init__(*policies, seed=seed)
         self.patience = patience
         self._began = monotonic_ns()
-        self.skipped = 0
+        self._skipped = 0
 
     def _over(self, below: Ports) -> Ports:
         return below if getattr(below, "simulated", False) else SkippingPorts(self, below)
@@ -78,15 +78,20 @@ class Instant(TimeScope):
         super()._begin()
 
     def clock(self) -> int:
-        return monotonic_ns() - self._began + self.skipped
+        return monotonic_ns() - self._began + self._skipped
 
-    def skip(self, ns: int) -> None:
-        self.skipped += max(0, ns)
+    def _skip(self, ns: int) -> None:
+        self._skipped += max(0, ns)
+
+    @property
+    def skipped(self) -> float:
+        """Seconds that did not have to be waited for."""
+        return self._skipped / SECOND
 
     def advance(self, seconds: float) -> None:
         if not seconds >= 0:
             raise ConfigurationError(f"time passes by 0 seconds or more; got {seconds!r}")
-        self.skip(to_ns(seconds))
+        self._skip(to_ns(seconds))
 
     async def sleep(self, seconds: float) -> None:
         self.advance(seconds)

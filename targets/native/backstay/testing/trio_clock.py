@@ -44,7 +44,7 @@ class Watch(trio.abc.Instrument):
 def run_trio(time: VirtualTime, function: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> T:
     """See `VirtualTime.run_trio`."""
     clock = trio.testing.MockClock(autojump_threshold=0)
-    clock.jump(time.manual.now / SECOND)
+    clock.jump(time._manual.now / SECOND)
     watch = Watch()
 
     async def main() -> T:
@@ -52,9 +52,9 @@ def run_trio(time: VirtualTime, function: Callable[..., Awaitable[T]], args: tup
             return await function(*args)
         raise Stuck("every trio task waits and no deadline is set")
 
-    time.trio_clock = clock
+    time._trio = clock
     try:
         return trio.run(main, clock=clock, instruments=[watch])
     finally:
         time.clock()
-        time.trio_clock = None
+        time._trio = None

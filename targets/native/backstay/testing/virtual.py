@@ -70,16 +70,16 @@ class VirtualPorts(StackedPorts):
         self.time = time
         self.simulated = True
         self.clock = time.clock
-        self.pause = time.pass_ns
-        self.doorbell = lambda: VirtualBell(time.pass_ns, time.patience)
-        self.entropy = time.next_seed
+        self.pause = time._pass_ns
+        self.doorbell = lambda: VirtualBell(time._pass_ns, time.patience)
+        self.entropy = time._next_seed
 
     def in_loop(self, ns: int) -> int:
         self.check_loop()
         return ns
 
     def check_loop(self) -> None:
-        self.time.check_loop()
+        self.time._check_loop()
 
 
 class VirtualTime(TimeScope):
@@ -99,9 +99,9 @@ class VirtualTime(TimeScope):
 
     def __init__(self, *policies: Policy, seed: int = 0, patience: float | None = None) -> None:
         super().__init__(*policies, seed=seed)
-        self.manual = SharedClock()
+        self._manual = SharedClock()
         self.patience = patience
-        self.trio_clock: Any = None  # a trio.testing.MockClock while it has the lead
+        self._trio: Any = None  # a trio.testing.MockClock while it has the lead
         self._seeds = seed
         self.ports: Ports = VirtualPorts(self, REAL)
 
@@ -109,38 +109,38 @@ class VirtualTime(TimeScope):
         return VirtualPorts(self, below)
 
     def clock(self) -> int:
-        if self.trio_clock is not None:
-            self.manual.now = max(self.manual.now, round(self.trio_clock.current_time() * SECOND))
-        return self.manual.now
+        if self._trio is not None:
+            self._manual.now = max(self._manual.now, round(self._trio.current_time() * SECOND))
+        return self._manual.now
 
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass at once, waking nobody in between (tasks whose time has come wake afterwards)."""
         if not seconds >= 0:
             raise ConfigurationError(f"time passes by 0 seconds or more; got {seconds!r}")
-        self.pass_ns(to_ns(seconds))
+        self._pass_ns(to_ns(seconds))
 
-    def pass_ns(self, ns: int) -> None:
+    def _pass_ns(self, ns: int) -> None:
         """`advance` by ns (not at all if negative)."""
         if ns <= 0:
             return
-        if self.trio_clock is not None:
-            self.trio_clock.jump(ns / SECOND)
-        self.manual.advance(ns)
+        if self._trio is not None:
+            self._trio.jump(ns / SECOND)
+        self._manual.advance(ns)
 
     async def sleep(self, seconds: float) -> None:
         """``asyncio.sleep`` or ``trio.sleep``, whichever runs."""
-        self.check_loop()
+        self._check_loop()
         await backend().sleep(to_ns(seconds))
 
-    def next_seed(self) -> int:
+    def _next_seed(self) -> int:
         """Seeds of policies that are made inside."""
         self._seeds += 1
         return self._seeds
 
-    def check_loop(self) -> None:
+    def _check_loop(self) -> None:
         """Raises `Stuck` on an event loop of another time: a timer there would come in real time or never."""
         loop = asyncio._get_running_loop()
-        other = self.trio_clock is None if loop is None else getattr(loop, "clock", None) is not self.manual
+        other = self._trio is None if loop is None else getattr(loop, "clock", None) is not self._manual
         if other and (loop is not None or in_trio()):
             raise Stuck(
                 "a policy in virtual time is used on an event loop that is not: run the coroutine by VirtualTime.run(),"
@@ -149,7 +149,7 @@ class VirtualTime(TimeScope):
 
     def new_loop(self) -> VirtualLoop:
         """An asyncio event loop in this time, for ``asyncio.Runner(loop_factory=…)``."""
-        return VirtualLoop(patience=self.patience, clock=self.manual)
+        return VirtualLoop(patience=self.patience, clock=self._manual)
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """``asyncio.run`` in this time."""
