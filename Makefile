@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow lint bench bench-all api mutate nightly wasm clean
+.PHONY: help run test test-slow lint bench bench-all api mutate nightly timelines wasm clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -58,6 +58,9 @@ mutate: .venv/.dev ## change the kernel's rules one at a time and count which ch
 
 nightly: .venv/.dev ## run the property tests with 100 000 cases each
 	BACKSTAY_CASES=100000 $(BIN)/pytest tests/property -q --timeout=0 $(ARGS)
+
+timelines: .venv/.dev ## run a million numbered timelines through all drivers (ARGS="--keep progress.json")
+	$(BIN)/python tools/timelines.py $(ARGS)
 
 wasm: build/backstay-engine.wasm ## build the WASM component, build/backstay-engine.wasm, and its distribution
 

@@ -16,7 +16,6 @@ from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
-from unittest.mock import patch
 
 from backstay import Fallback, Policy, UnifiedError
 from backstay.deadline import AMBIENT
@@ -55,14 +54,11 @@ def visible(trace: Trace) -> Trace:
 class Watched(simulate.Agenda):
     """An agenda that notes at which times more than one thing could have happened first."""
 
-    latest: Watched
-
     def __init__(self) -> None:
         super().__init__()
         self.timers: Counter[int] = Counter()
         self.given: set[int] = set()  # times that the vector itself names
         self.began = False
-        Watched.latest = self
 
     def add(self, at: int, do: Any, *args: Any) -> None:
         if not self.began:
@@ -100,9 +96,12 @@ def signature(call: simulate.Call) -> tuple[Any, ...]:
     return execution.token, execution.mode, execution.at
 
 
-def specified(vector: Vector) -> tuple[dict[str, Any], Watched]:
-    with patch.object(simulate, "Agenda", Watched):
-        return simulate.run(vector), Watched.latest
+Specified = tuple[dict[str, Any], Watched]
+
+
+def specified(vector: Vector) -> Specified:
+    agenda = Watched()
+    return simulate.run(vector, lambda: agenda), agenda
 
 
 # -- the same on the native target -----------------------------------------------------------------------------------
@@ -196,9 +195,9 @@ def outcome_of(begun: tuple[int, Any]) -> Any:
     return begun[1]
 
 
-def run_sync(policies: type[Policy], vector: Vector) -> dict[str, Any] | None:
-    """One call after another in this thread."""
-    expected, agenda = specified(vector)
+def run_sync(policies: type[Policy], vector: Vector, known: Specified | None = None) -> dict[str, Any] | None:
+    """One call after another in this thread. `known`: what is `specified`, if somebody has worked it out."""
+    expected, agenda = known or specified(vector)
     interrupted = any(entry[1] in ("aborted", "cancel") for trace in expected["calls"] for entry in trace)
     if agenda.ambiguous or interrupted or any("strays" in call for call in vector["calls"]):
         return None
@@ -236,18 +235,20 @@ def end_of(vector: Vector, agenda: Watched) -> int:
     return ns(vector["end"]) if "end" in vector else agenda.now
 
 
-def run_asyncio(policies: type[Policy], vector: Vector) -> dict[str, Any] | None:
+def run_asyncio(policies: type[Policy], vector: Vector, known: Specified | None = None) -> dict[str, Any] | None:
     """Each call in a task of its own on one loop; an abort cancels the task."""
-    _, agenda = specified(vector)
+    _, agenda = known or specified(vector)
     if agenda.ambiguous or any("strays" in call or not call.get("queue", True) for call in vector["calls"]):
         return None
     interruptible = vector.get("interruptible", True)
     if not interruptible and any("abort" in call for call in vector["calls"]):
         return None
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        loop = runner.get_loop()
-        assert isinstance(loop, VirtualLoop)
-        return runner.run(_on_loop(loop, policies, vector, interruptible, agenda.now, end_of(vector, agenda)))
+    loop = VirtualLoop()
+    try:
+        main = _on_loop(loop, policies, vector, interruptible, agenda.now, end_of(vector, agenda))
+        return loop.run_until_complete(main)
+    finally:
+        loop.close()
 
 
 async def _on_loop(
@@ -311,7 +312,7 @@ async def _on_loop(
     return {"calls": traces, "final": final}
 
 
-RUNNERS: dict[str, Callable[[Vector], dict[str, Any] | None]] = {
+RUNNERS: dict[str, Callable[..., dict[str, Any] | None]] = {
     f"{name}, {flavour}": partial(runner, policies)
     for name, runner in (("sync", run_sync), ("asyncio", run_asyncio))
     for flavour, policies in FLAVOURS.items()

@@ -199,10 +199,10 @@ class World:
             getattr(policy.layers[what["strategy"]], what["do"])(now)
 
 
-def run(vector):
+def run(vector, agenda=Agenda):
     """{"calls": [trace, …], "final": [state, …], "refused": [time, …]} with times in ns."""
     world = World(vector)
-    agenda = Agenda()
+    agenda = agenda()
     calls = []
     for written in vector["calls"]:
         policy = world.policies[written.get("policy", 0)]

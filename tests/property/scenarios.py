@@ -11,122 +11,149 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.property.drawing import ByHypothesis, Draw, one_in, one_of, some_of
+
 Data = dict[str, Any]
+Option = Callable[[Draw], Any]
 
-KINDS = ["connect", "disconnect", "internal", "throttle", "validation", "unknown", "timeout", "cancelled"]
+KINDS = ("connect", "disconnect", "internal", "throttle", "validation", "unknown", "timeout", "cancelled")
+RATES = (0.1, 0.3, 0.5, 0.8, 1.0)
+OUTCOMES = ("ok", "ok", "ok", "stale", *KINDS)
+HANDS = ("force_open", "force_closed", "disable", "metrics_only", "auto")
 
 
-def milliseconds(least: int, most: int) -> st.SearchStrategy[float]:
+def milliseconds(draw: Draw, least: int, most: int) -> float:
     """A time in ms with an odd number of ns."""
-    return st.builds(lambda whole, odd: whole + odd / 1e6, st.integers(least, most - 1), st.integers(1, 999_999))
+    return draw.integer(least, most - 1) + draw.integer(1, 999_999) / 1e6
 
 
-def seconds(least: int, most: int) -> st.SearchStrategy[float]:
+def count(least: int, most: int) -> Option:
+    return lambda draw: draw.integer(least, most)
+
+
+def choice(*items: Any) -> Option:
+    return lambda draw: one_of(draw, items)
+
+
+def seconds(least: int, most: int) -> Option:
     """A time in seconds, given in ms."""
-    return milliseconds(least, most).map(lambda ms: round(ms * 1e6) / 1e9)
+    return lambda draw: round(milliseconds(draw, least, most) * 1e6) / 1e9
 
 
-def options(kind: str, always: dict[str, st.SearchStrategy[Any]], perhaps: dict[str, st.SearchStrategy[Any]]) -> Any:
-    return st.fixed_dictionaries({"kind": st.just(kind), **always}, optional=perhaps)
+def perhaps_none(time: Option) -> Option:
+    return lambda draw: 0 if one_in(draw, 2) else time(draw)
 
 
-ON = st.lists(st.sampled_from([*KINDS, "transport_errors", "any_failure"]), min_size=1, max_size=3, unique=True)
-RESULTS = st.just(["stale"])
-RATES = st.sampled_from([0.1, 0.3, 0.5, 0.8, 1.0])
-
-TIMEOUTS = options("timeout", {"seconds": seconds(5, 400)}, {})
-RETRIES = options(
-    "retry",
-    {
-        "attempts": st.integers(1, 4),
-        "backoff": st.sampled_from(["constant", "linear", "exponential", "full_jitter", "decorrelated"]),
-        "base": st.one_of(st.just(0), seconds(1, 60)),
-    },
-    {
-        "on": ON,
-        "results": RESULTS,
-        "idempotent": st.booleans(),
-        "factor": st.sampled_from([1, 1.5, 3]),
-        "cap": seconds(1, 80),
-        "total": seconds(20, 500),
-        "pushback_cap": seconds(10, 100),
-        "budget": st.fixed_dictionaries(
-            {"ratio": RATES, "per_second": st.sampled_from([0, 1, 7.5]), "burst": st.sampled_from([1, 2, 3.5])}
-        ),
-    },
-)
-BREAKERS = options(
-    "circuit_breaker",
-    {"failure_rate": RATES, "window_calls": st.integers(3, 8), "open_for": seconds(10, 300)},
-    {
-        "window_seconds": seconds(50, 900),
-        "minimum_calls": st.integers(1, 3),
-        "open_growth": st.sampled_from([1, 2, 3.5]),
-        "open_jitter": st.sampled_from([0, 0.5]),
-        "probes": st.integers(1, 3),
-        "close_after": st.integers(1, 3),
-        "half_open_for": seconds(10, 400),
-        "slow_call": seconds(20, 200),
-        "slow_rate": RATES,
-        "on": ON,
-        "results": RESULTS,
-    },
-)
-BULKHEADS = options(
-    "bulkhead",
-    {"limit": st.integers(1, 3)},
-    {"queue": st.integers(0, 3), "wait": st.one_of(st.just(0), seconds(5, 300))},
-)
-FALLBACKS = options("fallback", {"value": st.just("substitute")}, {"on": ON, "results": RESULTS})
-STRATEGIES = st.one_of(TIMEOUTS, RETRIES, BREAKERS, BULKHEADS, FALLBACKS)
+def on(draw: Draw) -> list[str]:
+    return some_of(draw, (*KINDS, "transport_errors", "any_failure"), 1, 3)
 
 
-def policies() -> st.SearchStrategy[Data]:
-    return st.fixed_dictionaries(
-        {"name": st.just("p"), "seed": st.integers(0, 1000), "strategies": st.lists(STRATEGIES, min_size=1, max_size=6)}
-    )
+def budget(draw: Draw) -> Data:
+    return {
+        "ratio": one_of(draw, RATES),
+        "per_second": one_of(draw, (0, 1, 7.5)),
+        "burst": one_of(draw, (1, 2, 3.5)),
+    }
 
 
-OUTCOMES = st.one_of(
-    st.sampled_from(["ok", "ok", "ok", "stale", *KINDS]),
-    st.fixed_dictionaries(
-        {"kind": st.sampled_from(["unavailable", "throttle", "connect"]), "retry_after": st.integers(-1, 120)},
-        optional={"executed": st.sampled_from(["no", "maybe", "yes"]), "retry": st.sampled_from(["never", "later"])},
+#  kind → (options that are always given, options that may be)
+STRATEGIES: dict[str, tuple[dict[str, Option], dict[str, Option]]] = {
+    "timeout": ({"seconds": seconds(5, 400)}, {}),
+    "retry": (
+        {
+            "attempts": count(1, 4),
+            "backoff": choice("constant", "linear", "exponential", "full_jitter", "decorrelated"),
+            "base": perhaps_none(seconds(1, 60)),
+        },
+        {
+            "on": on,
+            "results": choice(["stale"]),
+            "idempotent": choice(False, True),
+            "factor": choice(1, 1.5, 3),
+            "cap": seconds(1, 80),
+            "total": seconds(20, 500),
+            "pushback_cap": seconds(10, 100),
+            "budget": budget,
+        },
     ),
-)
-OPERATIONS = st.tuples(st.one_of(st.just(0), milliseconds(0, 250)), OUTCOMES).map(list)
-SCRIPTS = st.lists(OPERATIONS, min_size=1, max_size=4)
-HANDS = st.sampled_from(["force_open", "force_closed", "disable", "metrics_only", "auto"])
+    "circuit_breaker": (
+        {"failure_rate": choice(*RATES), "window_calls": count(3, 8), "open_for": seconds(10, 300)},
+        {
+            "window_seconds": seconds(50, 900),
+            "minimum_calls": count(1, 3),
+            "open_growth": choice(1, 2, 3.5),
+            "open_jitter": choice(0, 0.5),
+            "probes": count(1, 3),
+            "close_after": count(1, 3),
+            "half_open_for": seconds(10, 400),
+            "slow_call": seconds(20, 200),
+            "slow_rate": choice(*RATES),
+            "on": on,
+            "results": choice(["stale"]),
+        },
+    ),
+    "bulkhead": ({"limit": count(1, 3)}, {"queue": count(0, 3), "wait": perhaps_none(seconds(5, 300))}),
+    "fallback": ({"value": choice("substitute")}, {"on": on, "results": choice(["stale"])}),
+}
+NAMES = tuple(STRATEGIES)
 
 
-@st.composite
-def timelines(draw: Callable[..., Any], policy: Data, *, concurrent: bool) -> Data:
+def strategy(draw: Draw) -> Data:
+    kind = one_of(draw, NAMES)
+    always, perhaps = STRATEGIES[kind]
+    row = {"kind": kind, **{name: option(draw) for name, option in always.items()}}
+    row.update((name, option(draw)) for name, option in perhaps.items() if one_in(draw, 2))
+    return row
+
+
+def policy(draw: Draw) -> Data:
+    rows = [strategy(draw) for _ in range(draw.integer(1, 6))]
+    return {"name": "p", "seed": draw.integer(0, 1000), "strategies": rows}
+
+
+def outcome(draw: Draw) -> Any:
+    if not one_in(draw, 3):
+        return one_of(draw, OUTCOMES)
+    failure = {"kind": one_of(draw, ("unavailable", "throttle", "connect")), "retry_after": draw.integer(-1, 120)}
+    if one_in(draw, 2):
+        failure["executed"] = one_of(draw, ("no", "maybe", "yes"))
+    if one_in(draw, 2):
+        failure["retry"] = one_of(draw, ("never", "later"))
+    return failure
+
+
+def script(draw: Draw) -> list[list[Any]]:
+    return [[0 if one_in(draw, 2) else milliseconds(draw, 0, 250), outcome(draw)] for _ in range(draw.integer(1, 4))]
+
+
+def timeline(draw: Draw, policy: Data, *, concurrent: bool) -> Data:
     """Calls of `policy` and now and then an operator's hand: `concurrent` calls overlap and may be aborted."""
     calls: list[Data] = []
     manual: list[Data] = []
     clock = 0.0
     breakers = [x for x, row in enumerate(policy["strategies"]) if row["kind"] == "circuit_breaker"]
-    for _ in range(draw(st.integers(1, 12))):
-        clock += draw(milliseconds(0, 120) if concurrent else milliseconds(3000, 5000))
-        call: Data = {"at": clock, "attempts": draw(SCRIPTS)}
-        if draw(st.integers(0, 3)) == 0:
-            call["substitutes"] = draw(SCRIPTS)
-        if concurrent and draw(st.integers(0, 6)) == 0:
-            call["abort"] = clock + draw(milliseconds(1, 250))
-        if draw(st.integers(0, 9)) == 0:
-            call["deadline"] = clock + draw(milliseconds(0, 300))
-        if draw(st.integers(0, 19)) == 0:
-            manual.append(
-                {"at": clock - 1e-6 * draw(st.integers(1, 9)), "do": draw(st.sampled_from(["resume", "revive"]))}
-            )
-        elif breakers and draw(st.integers(0, 9)) == 0:
-            hand = {"do": draw(HANDS), "strategy": draw(st.sampled_from(breakers))}
-            manual.append({"at": clock - 1e-6 * draw(st.integers(1, 9)), **hand})
+    for _ in range(draw.integer(1, 12)):
+        clock += milliseconds(draw, 0, 120) if concurrent else milliseconds(draw, 3000, 5000)
+        call: Data = {"at": clock, "attempts": script(draw)}
+        if one_in(draw, 4):
+            call["substitutes"] = script(draw)
+        if concurrent and one_in(draw, 7):
+            call["abort"] = clock + milliseconds(draw, 1, 250)
+        if one_in(draw, 10):
+            call["deadline"] = clock + milliseconds(draw, 0, 300)
+        if one_in(draw, 20):
+            manual.append({"at": clock - 1e-6 * draw.integer(1, 9), "do": one_of(draw, ("resume", "revive"))})
+        elif breakers and one_in(draw, 10):
+            hand = {"do": one_of(draw, HANDS), "strategy": one_of(draw, breakers)}
+            manual.append({"at": clock - 1e-6 * draw.integer(1, 9), **hand})
         calls.append(call)
     return {"policy": policy, "calls": calls, "manual": manual, "interruptible": concurrent}
 
 
+def scenario(draw: Draw, *, concurrent: bool) -> Data:
+    return timeline(draw, policy(draw), concurrent=concurrent)
+
+
 @st.composite
 def scenarios(draw: Callable[..., Any], *, concurrent: bool) -> Data:
-    vector: Data = draw(timelines(draw(policies()), concurrent=concurrent))
-    return vector
+    return scenario(ByHypothesis(draw), concurrent=concurrent)
