@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_it_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         if len(ran) == stop:
             raise KeyboardInterrupt
         ran.append(number)
-        return timelines.Counter(attempt=1)
+        return Counter(attempt=1)
 
     monkeypatch.setattr(timelines, "run_one", run_one)
     with pytest.raises(KeyboardInterrupt):
@@ -64,6 +65,6 @@ def test_it_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_progress_of_another_run_is_refused(tmp_path: Path):
     path = tmp_path / "progress.json"
-    timelines.Progress(0, 5, path).add(timelines.Counter(), [], 5, 1)
+    timelines.Progress(0, 5, path).add(Counter(), [], 5, 1)
     with pytest.raises(SystemExit, match="another run: count differ"):
         timelines.main(["--count", "6", "--keep", str(path)])
