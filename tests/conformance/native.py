@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 
 from backstay import Fallback, Policy, UnifiedError
-from backstay.deadline import AMBIENT
+from backstay.ambient import AMBIENT
 from backstay_core.clock import SECOND
 from backstay_core.failure import Failure
 from tests.conformance import simulate

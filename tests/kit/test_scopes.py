@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from backstay import ConfigurationError, Policy, Retry, deadline, remaining
+from backstay import ConfigurationError, Policy, Retry, ambient, remaining
 from backstay.drivers import ports
 from backstay.testing import VirtualTime, disabled, instant, record
 from backstay.testing.scopes import ACTIVE, Scope
@@ -23,7 +23,7 @@ def everything_is_restored():
     yield
     assert state() == before
     assert ports.DEFAULT is ports.REAL
-    assert deadline.clock is time.monotonic_ns
+    assert ambient.clock is time.monotonic_ns
     assert ACTIVE == []
     assert remaining() is None
 

@@ -512,7 +512,7 @@ class TestInAThread:
         assert "made 2 attempts" in caught.value.__notes__[0]
 
     def test_the_deadline_applies_inside(self, sync_world: SyncWorld, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("backstay.deadline.clock", lambda: sync_world.now)
+        monkeypatch.setattr("backstay.ambient.clock", lambda: sync_world.now)
         seen: list[Any] = []
         policy = sync_world.policy(Timeout(5), Retry(attempts=2, backoff="constant", base=1, idempotent=True))
 

@@ -19,7 +19,7 @@ def virtual_time(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     for name in ("world", "sync_world", "loop_world"):
         if name in request.fixturenames:
             world = request.getfixturevalue(name)
-            monkeypatch.setattr("backstay.deadline.clock", lambda world=world: world.now)
+            monkeypatch.setattr("backstay.ambient.clock", lambda world=world: world.now)
 
 
 def observe(world: World, seen: list[float | None], *pauses: float) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backstay import Bulkhead, CircuitBreaker, Fallback, Policy, Retry, Timeout
-from backstay.deadline import remaining
+from backstay.ambient import remaining
 from backstay_core.clock import SECOND
 from tests.support.virtual import ManualPorts, VirtualLoop
 

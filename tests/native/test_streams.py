@@ -30,7 +30,7 @@ from backstay import (
     Timeout,
     remaining,
 )
-from backstay.deadline import AMBIENT
+from backstay.ambient import AMBIENT
 from tests.support.trio_world import TrioWorld
 from tests.support.worlds import FLAVOURS, LoopWorld, SyncWorld
 
@@ -737,7 +737,7 @@ class TestProtocol:
 
 class TestDeadline:
     def test_is_there_before_the_first_item_only(self, world: Any, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("backstay.deadline.clock", lambda: world.now)
+        monkeypatch.setattr("backstay.ambient.clock", lambda: world.now)
         policy = world.policy(Timeout(9), Retry(idempotent=True), Timeout(5))
         seen: list[Any] = []
 
@@ -764,7 +764,7 @@ class TestDeadline:
 
     def test_the_readers_own_applies_at_each_resumption(self, monkeypatch: pytest.MonkeyPatch):
         world = SyncWorld()
-        monkeypatch.setattr("backstay.deadline.clock", lambda: world.now)
+        monkeypatch.setattr("backstay.ambient.clock", lambda: world.now)
         seen: list[Any] = []
 
         @world.policy(Timeout(5))
@@ -782,7 +782,7 @@ class TestDeadline:
         assert seen == [5, 2, 9, None]
 
     def test_an_inner_sync_call_leaves_nothing(self, world: Any):
-        """Sync frames keep a cell in the context (see `backstay.deadline`); it goes with the resumption."""
+        """Sync frames keep a cell in the context (see `backstay.ambient`); it goes with the resumption."""
         inner = world.policy(Timeout(3), name="inner")
 
         def sync() -> Iterator[Any]:

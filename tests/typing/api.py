@@ -23,6 +23,7 @@ from backstay import (
     shared,
 )
 from backstay.guarded import Guarded
+from backstay.propagation import incoming, outgoing, require
 from backstay.testing import Decisions, Script, VirtualTime, assert_decisions, disabled, instant, record, run
 
 policy = Policy("quotes", Timeout(5.0), Retry(3, on=ConnectionError, idempotent=True), seed=1)
@@ -249,3 +250,15 @@ def kit() -> None:
 
 def named(function: Guarded[[int], str]) -> str:
     return function(1)
+
+
+# Deadlines across processes.
+
+
+def handler(headers: dict[str, str]) -> None:
+    with incoming(headers) as given:
+        assert_type(given, backstay.deadline)
+        require(0.1)
+        assert_type(outgoing("grpc-timeout", margin=0.05), dict[str, str])
+    with backstay.deadline(2.0), backstay.deadline(None):
+        assert_type(backstay.remaining(), float | None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backstay.deadline import remaining
+from backstay.ambient import deadline, remaining
 from backstay.errors import (
     BulkheadFull,
     CircuitOpen,
@@ -43,6 +43,7 @@ __all__ = [
     "Timeout",
     "UnifiedError",
     "__version__",
+    "deadline",
     "load",
     "remaining",
     "shared",

@@ -23,7 +23,7 @@ AB8   Nothing can take the place of a block: a policy with a Fallback has no att
 
 from __future__ import annotations
 
-from backstay.deadline import AMBIENT, unpublish
+from backstay.ambient import AMBIENT, unpublish
 from backstay.drivers.stepping import TaskSteps, ThreadSteps
 from backstay_core.execution import ATTEMPT, COMPLETE, FAIL
 from backstay_core.failure import ConfigurationError

@@ -17,7 +17,7 @@ GN6   Closing a generator is no verdict, nor is what the reader throws into it a
 GN7   `send`, `throw`, `asend`, `athrow`, `close` and `aclose` reach the generator, and the value that a sync one
       returns comes out.
 GN8   The first resumption sees the deadline of its attempt, each later one that of whoever resumes (see
-      `backstay.deadline`); nothing of it stays in the reader's context between two resumptions.
+      `backstay.ambient`); nothing of it stays in the reader's context between two resumptions.
 GN9   A substitute is an iterable of items (for an async generator also an async iterable, or something to await that
       gives one). It is read like the generator itself: GN2 to GN8 hold for the strategies outside the Fallback. A text
       is no iterable of items here, nor is one iterator for all calls: both are refused.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from _thread import get_ident
 
+from backstay.ambient import AMBIENT, current_deadline, unpublish
 from backstay.classification import classify
-from backstay.deadline import AMBIENT, current_deadline, unpublish
 from backstay.drivers.operation import substitute_for
 from backstay.errors import error_of
 from backstay_core.clock import SECOND

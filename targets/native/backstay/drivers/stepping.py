@@ -6,8 +6,8 @@ operation is.
 
 from __future__ import annotations
 
+from backstay.ambient import AMBIENT, current_deadline, unpublish
 from backstay.classification import classify
-from backstay.deadline import AMBIENT, current_deadline, unpublish
 from backstay.drivers.libraries import backend
 from backstay.drivers.sync import in_event_loop
 from backstay.errors import error_of

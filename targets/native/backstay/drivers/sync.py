@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from backstay.ambient import AMBIENT, current_deadline
 from backstay.classification import classify
-from backstay.deadline import AMBIENT, current_deadline
 from backstay.drivers.libraries import in_trio
 from backstay.drivers.operation import refuse_coroutine, substitute_for
 from backstay.errors import error_of

@@ -15,8 +15,8 @@ import os
 from _thread import RLock, get_ident
 from _weakref import ref
 
+from backstay.ambient import AMBIENT, current_deadline, new_cell, unpublish
 from backstay.classifier import classify
-from backstay.deadline import AMBIENT, current_deadline, new_cell, unpublish
 from backstay.drivers import interpreted
 from backstay.drivers.libraries import in_trio
 from backstay.drivers.operation import COROUTINE

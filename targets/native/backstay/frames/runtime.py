@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backstay.deadline import current_deadline
+from backstay.ambient import current_deadline
 from backstay.drivers.operation import refuse_coroutine
 from backstay.drivers.sync import in_event_loop
 from backstay.errors import REFUSALS, DeadlineExceeded, Rejected, TimedOut

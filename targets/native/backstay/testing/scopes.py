@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from backstay import deadline, forking
+from backstay import ambient, forking
 from backstay.drivers import ports as outside
 from backstay.drivers.ports import Ports
 from backstay.policy import Policy
@@ -87,7 +87,7 @@ class Scope:
         changed = [policy for policy in self._covered() if self._ports_over(policy.ports) is not policy.ports]
         if self._FRESH:
             self._aside = Aside(changed, self._seed)
-            self._ambient = deadline.AMBIENT.set(None)
+            self._ambient = ambient.AMBIENT.set(None)
         ACTIVE.append(self)
         self._begin()
         if not self._chosen:
@@ -122,7 +122,7 @@ class Scope:
                 policy.ports = below
         if self._aside is not None:
             self._aside.restore()
-            deadline.unpublish(self._ambient)
+            ambient.unpublish(self._ambient)
 
     def _begin(self) -> None:
         """What else entering does."""
@@ -166,11 +166,11 @@ class TimeScope(Scope):
         return self.clock() / 1e9
 
     def _begin(self) -> None:
-        self._clock_before = deadline.clock
-        deadline.clock = self.clock
+        self._clock_before = ambient.clock
+        ambient.clock = self.clock
 
     def _end(self) -> None:
-        deadline.clock = self._clock_before
+        ambient.clock = self._clock_before
 
 
 def current_time() -> TimeScope | None:

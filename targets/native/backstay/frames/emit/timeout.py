@@ -22,7 +22,7 @@ def bounded(c: Composer, x: int) -> None:
 
 
 def _in_thread(c: Composer, x: int) -> None:
-    """Publishes the deadline in the thread's cell (see `backstay.deadline`); nothing can be interrupted."""
+    """Publishes the deadline in the thread's cell (see `backstay.ambient`); nothing can be interrupted."""
     w = c.writer
     waits = any(isinstance(inner, Places) and inner.options.queue for inner in c.layers[x + 1 :])
     w.line(f"_bs_o{x} = _bs_a[0]", f"_bs_d{x} = _bs_clock() + _bs_D{x}")

@@ -1,7 +1,8 @@
 """The ambient deadline: how much time the caller of the caller has left.
 
 A policy with a `Timeout` publishes its deadline to what runs inside it, so that nested policies do not begin what
-nobody will wait for.
+nobody will wait for. `deadline` publishes one without a policy: a server does so for the time that its client gave
+(`backstay.propagation`).
 
 How it is kept: a context variable holds nothing, a deadline (ns), or a *cell* ``[deadline, owner thread, base]``. A
 frame around an async call sets a number and resets it. A frame around a sync call runs without suspension in its
@@ -19,12 +20,18 @@ from time import monotonic_ns
 
 from backstay_core.clock import SECOND
 from backstay_core.failure import NEVER
+from backstay_core.options import CHECKS, Field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
     Cell = list[int]
 
-clock = monotonic_ns  #  of `remaining`; virtual time has its own
+clock = monotonic_ns  #  of `remaining` and `deadline`; virtual time has its own
+
+SECONDS = Field("seconds", "seconds", "", least=0)
 
 AMBIENT: ContextVar[int | Cell | None] = ContextVar("backstay_deadline", default=None)
 
@@ -56,6 +63,38 @@ def unpublish(published: Token[int | Cell | None]) -> None:
 
 
 def remaining() -> float | None:
-    """Seconds until the tightest Timeout around this code runs out (never negative); None without one."""
+    """Seconds until the tightest deadline around this code has passed, that of a Timeout or of `deadline` (never
+    negative); None without one."""
     deadline = current_deadline()
     return None if deadline >= NEVER else max(0, deadline - clock()) / SECOND
+
+
+class deadline:
+    """``with deadline(2.0): …``: what runs inside has 2 seconds, or what is left of a tighter deadline around it.
+
+    It interrupts nothing. Policies inside refuse calls that begin too late and no pause goes past it; `remaining` tells
+    of it, and clients pass it on. None is no deadline of its own. Enter it once, and leave it in the task that entered
+    it. Raises `ConfigurationError` for what is no number of seconds.
+    """
+
+    __slots__ = ("_ns", "_published", "seconds")
+
+    def __init__(self, seconds: float | None, /) -> None:
+        self.seconds = seconds
+        self._ns = NEVER if seconds is None else CHECKS["seconds"]("deadline(…)", SECONDS, seconds)["seconds_ns"]
+        self._published: Token[int | Cell | None] | None = None
+
+    def __enter__(self) -> Self:
+        if self._published is not None:
+            raise RuntimeError("a deadline is entered once; make another one")
+        self._published = AMBIENT.set(min(current_deadline(), clock() + self._ns))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._published is not None:
+            unpublish(self._published)
+
+    def __repr__(self) -> str:
+        return f"deadline({self.seconds!r})"
