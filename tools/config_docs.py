@@ -6,7 +6,6 @@ the code.
 """
 
 import json
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +17,13 @@ from backstay_core.config.template import template, toml_value
 from backstay_core.failure import GROUPS, KINDS
 from backstay_core.policy import STRATEGIES
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tools.made_parts import renew, renewed
+
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "configuration.md"
 SCHEMA = DOCS / "backstay.schema.json"
-
-_MADE = re.compile(r"(<!-- (?!end)(\w+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
 def table(rows: tuple[Row, ...]) -> str:
@@ -63,18 +64,12 @@ PARTS: dict[str, Callable[[], str]] = {
 
 def page(text: str) -> str:
     """The page as it should be."""
-    return _MADE.sub(lambda found: found[1] + PARTS[found[2]](), text)
+    return renewed(text, PARTS)
 
 
 def schema() -> str:
     """The JSON Schema file as it should be."""
     return json.dumps(json_schema(), indent=2) + "\n"
-
-
-def renew(path: Path, after: str) -> None:
-    before = path.read_text("utf-8") if path.exists() else ""
-    path.write_text(after, "utf-8")
-    print(f"{path.name} " + ("is up to date" if before == after else "was renewed"), file=sys.stderr)
 
 
 if __name__ == "__main__":

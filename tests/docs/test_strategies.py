@@ -1,0 +1,56 @@
+"""Every strategy has a page in docs/strategies, and what is made in it is what the code says."""
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from backstay_core.policy import STRATEGIES
+from tools.made_parts import named, renewed
+from tools.state_diagram import draw, states
+from tools.strategy_pages import HEADINGS, PAGES, made, page, parts, transitions
+
+AGAIN = "run: python tools/strategy_pages.py"
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_has_a_page(kind: str):
+    assert page(kind).exists(), f"docs/strategies/{kind}.md is to be written; tools/strategy_pages.py says how"
+    text = page(kind).read_text("utf-8")
+    headings = re.findall(r"^## .*$", text, re.MULTILINE)
+    assert [heading for heading in headings if heading in HEADINGS] == list(HEADINGS)
+    assert sorted(named(text)) == sorted(parts(kind)), "each part that is made stands on the page, once"
+    assert "```python" in text, "a page shows its strategy at work"
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_what_is_made_is_up_to_date(kind: str):
+    text = page(kind).read_text("utf-8")
+    assert renewed(text, parts(kind)) == text, f"docs/strategies/{kind}.md is out of date; {AGAIN}"
+    assert "| `" in parts(kind)["options"](), "a strategy without options?"
+    assert parts(kind)["rules"](), "a strategy without rules?"
+
+
+def test_index_and_pictures_are_up_to_date():
+    for path, text in made().items():
+        assert path.read_text("utf-8") == text, f"{path.name} is out of date; {AGAIN}"
+
+
+def test_nothing_else_is_there():
+    assert set(PAGES.iterdir()) == set(made())
+
+
+@pytest.mark.parametrize("kind", [kind for kind, cls in STRATEGIES.items() if transitions(cls)])
+def test_a_picture_shows_every_state_and_event(kind: str):
+    table = transitions(STRATEGIES[kind])
+    texts = [node.text or "" for node in ElementTree.fromstring(draw(table)).iter() if node.tag.endswith("}text")]
+    assert sorted(texts) == sorted(states(table) + [event for _, event, _, _ in table])
+
+
+def test_a_change_in_the_code_shows():
+    kind = "circuit_breaker"
+    before = draw(transitions(STRATEGIES[kind]))
+    assert draw((*transitions(STRATEGIES[kind]), ("open", "broken", "gone", "never"))) != before
+    assert renewed("<!-- rules -->\nold\n<!-- end -->", parts(kind)).count("**CB") == 21
+    with pytest.raises(KeyError):
+        renewed("<!-- nonsense -->\n<!-- end -->", parts(kind))
