@@ -14,7 +14,7 @@ from backstay_core.execution import ATTEMPT, COMPLETE, START, WAIT, WAKE, Execut
 from backstay_core.execution import OK as RETURNED
 from backstay_core.failure import FAILED, NEUTRAL, OK, SLOW
 from backstay_core.policy import Policy
-from backstay_core.strategies import bulkhead, window
+from backstay_core.strategies import queue, window
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
@@ -91,7 +91,7 @@ def test_a_place_that_comes_free_while_a_call_begins_to_wait(monkeypatch: pytest
         leaves()
         return Ticket(wake, until)
 
-    monkeypatch.setattr(bulkhead, "Ticket", interrupted)
+    monkeypatch.setattr(queue, "Ticket", interrupted)
     rung: list[str] = []
     execution = Execution(policy, lambda: rung.append("rung"))
     [(waiting, _)] = execution.step((START,), 0)

@@ -163,7 +163,7 @@ def vectors(tmp_path: Path) -> Path:
 
 def rule(vectors: Path) -> subprocess.CompletedProcess[str]:
     """Whether the vectors notice that the rule "no place, no entry" is gone."""
-    chosen = ("--only", "strategies/bulkhead", "--function", "Places.admit", "--operator", "condition")
+    chosen = ("--only", "strategies/queue", "--function", "Queue.admit", "--operator", "condition")
     return mutate("--rules", "--vectors", vectors, *chosen)
 
 

@@ -12,18 +12,17 @@ BH6   A call that is abandoned while it waits leaves the queue; if it had just b
 BH7   Every call that was inside gives its place back once, whatever its outcome.
 BH8   A call admitted before the state was revived gives back nothing.
 
-How it is kept: ``free`` = limit − inside − waiting, one number that answers both questions: ``free <= 0`` on entry
-means full *or* somebody waits; ``free <= 0`` after a release means somebody waits (the classic semaphore's count).
+How waiting is kept is in `queue`.
 """
 
-from backstay_core.failure import NEUTRAL, NEVER, Failure, SnapshotError
+from backstay_core.failure import NEUTRAL, Failure
 from backstay_core.options import Field, Options
 from backstay_core.state import Reader
-from backstay_core.strategies.contract import GATE, GONE, GRANTED, WAITING, Permit, Refusal, State, Ticket
+from backstay_core.strategies.contract import GATE
+from backstay_core.strategies.queue import Queue, Room
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
 
@@ -49,157 +48,22 @@ class Bulkhead(Options):
         return Places(self)
 
 
-class Room(Permit):
-    """The epoch of a bulkhead, and so its permit: `free` places."""
-
-    __slots__ = ("free",)
-
-    def __init__(self, free: int) -> None:
-        self.free = free
-
-
-class Places(State):
+class Places(Queue):
     """The state of one bulkhead."""
 
-    __slots__ = ("epoch", "head", "tail", "waiting")
-    ROLE = GATE
+    __slots__ = ()
+    FULL = "BULKHEAD_FULL"
+    OVER = "BULKHEAD_WAIT"
     options: Bulkhead
 
-    def __init__(self, options: Bulkhead) -> None:
-        super().__init__(options)
-        self.waiting = 0
-        self.epoch = Room(options.limit)
-        self.head: "Ticket | None" = None
-        self.tail: "Ticket | None" = None
-
-    @property
-    def free(self) -> int:
-        """limit − inside − waiting: negative by as many as wait in vain."""
-        return self.epoch.free
-
-    def admit(self, now: int, wake: "Callable[[], object] | None" = None) -> "Permit | Ticket | Refusal":
-        """A permit; a ticket if there is room in the queue and the caller gave a `wake`; else a refusal."""
-        # -- straight line
-        epoch = self.epoch
-        epoch.free = (free := epoch.free) - (free > 0)
-        # -- end
-        if free > 0:
-            return epoch
-        ticket = self._enqueue(now, wake) if wake is not None else None
-        if ticket is None:
-            self.tell(now, "refused")
-            return Refusal("BULKHEAD_FULL")
-        return ticket
-
-    def _enqueue(self, now: int, wake: "Callable[[], object]") -> "Ticket | None":
-        wait = self.options.wait_ns
-        ticket = Ticket(wake, NEVER if wait is None else now + wait)
-        room = self.options.queue
-        # -- straight line
-        epoch = self.epoch
-        if self.waiting >= room:
-            return None
-        last = self.tail
-        ticket.prev = last
-        if last is None:
-            self.head = ticket
-        else:
-            last.next = ticket
-        self.tail = ticket
-        self.waiting = self.waiting + 1
-        epoch.free = epoch.free - 1
-        # -- end
-        self.hand_over()  # a place may have come free between the look and the queueing
-        return ticket
-
-    def poll(self, ticket: Ticket, now: int) -> "Permit | Ticket | Refusal":
-        """Look again: the permit, the ticket itself (still waiting), or a refusal once its time is over."""
-        if ticket.status == GRANTED:
-            permit: Permit = ticket.permit  # type: ignore[assignment]
-            return permit
-        if now < ticket.until:
-            return ticket
-        self.abandon(ticket, now)  # had another thread granted it just now, it is passed on
-        self.tell(now, "wait_over")
-        return Refusal("BULKHEAD_WAIT")
+    def places(self) -> int:
+        return self.options.limit
 
     def judge(self, failure: Failure, took: int) -> int:
         return NEUTRAL
 
     def judge_value(self, value: "Any", took: int, late: bool) -> int:
         return NEUTRAL
-
-    def settle(self, permit: "Room", now: int, verdict: int) -> None:
-        """The call that held `permit` is over. Of an earlier epoch, it gives a place back where nobody looks (BH8)."""
-        # -- straight line
-        permit.free = free = permit.free + 1
-        # -- end
-        if free <= 0:
-            self.hand_over()
-
-    def hand_over(self) -> None:
-        while True:
-            # -- straight line
-            epoch = self.epoch
-            ticket = self.head
-            if ticket is None or epoch.free + self.waiting <= 0:
-                return
-            self.waiting = self.waiting - 1
-            following = ticket.next
-            self.head = following
-            if following is None:
-                self.tail = None
-            else:
-                following.prev = None
-                ticket.next = None
-            ticket.permit = epoch
-            ticket.status = GRANTED
-            # -- end
-            try:
-                ticket.wake()
-            except Exception:  # its loop is closed: nobody will come for the place
-                # -- straight line
-                if ticket.status == GRANTED:
-                    ticket.status = GONE
-                    epoch.free = epoch.free + 1
-                # -- end
-
-    def abandon(self, ticket: Ticket, now: int) -> None:
-        """Stop waiting, or give back a place that was granted to somebody who has left (BH6). Safe to repeat."""
-        # -- straight line
-        epoch = self.epoch
-        status = ticket.status
-        ticket.status = GONE
-        if status == WAITING:
-            before = ticket.prev
-            after = ticket.next
-            if before is None:
-                self.head = after
-            else:
-                before.next = after
-            if after is None:
-                self.tail = before
-            else:
-                after.prev = before
-            self.waiting = self.waiting - 1
-            epoch.free = epoch.free + 1
-            ticket.prev = None
-            ticket.next = None
-        # -- end
-        elif status == GRANTED:
-            self.settle(ticket.permit, now, NEUTRAL)  # type: ignore[arg-type]
-
-    def rejoin(self, now: int, wake: "Callable[[], object]", until: int) -> Ticket:
-        """A call that waited when a snapshot was taken waits again, behind those that are here already."""
-        ticket = self._enqueue(now, wake)
-        if ticket is None:
-            raise SnapshotError("bulkhead: more calls wait than the options allow")
-        ticket.until = until
-        return ticket
-
-    def orphan(self) -> Room:
-        """A permit of an epoch that is over (BH8)."""
-        return Room(self.options.limit)
 
     def body(self, now: int) -> "dict[str, Any]":
         """Who waits is the host's affair: waiting calls are counted, not saved."""

@@ -12,7 +12,7 @@ from _weakref import ref
 
 from backstay.drivers import ports
 from backstay_core.strategies.breaker import Breaker
-from backstay_core.strategies.bulkhead import Places, Room
+from backstay_core.strategies.queue import Queue
 from backstay_core.strategies.window import Probes
 
 TYPE_CHECKING = False
@@ -44,10 +44,8 @@ def renew() -> None:
         if not policy.seeded:
             policy.seed = fresh_seed()
         for layer in policy.layers:
-            if isinstance(layer, Places):
-                layer.epoch = Room(layer.options.limit)
-                layer.head = layer.tail = None
-                layer.waiting = 0
+            if isinstance(layer, Queue):
+                layer.desert()
             elif isinstance(layer, Breaker):
                 if not policy.seeded:
                     layer.seed = fresh_seed()
