@@ -11,6 +11,7 @@ from backstay.cli.classify import classify
 from backstay.cli.completion import completion
 from backstay.cli.demo import demo
 from backstay.cli.doctor import doctor
+from backstay.cli.env import env
 from backstay.cli.files import init, validate
 from backstay.cli.policy import policy
 from backstay.cli.wasm import wasm
@@ -65,7 +66,7 @@ def backstay(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (classify, completion, demo, doctor, init, policy, validate, wasm):
+for command in (classify, completion, demo, doctor, env, init, policy, validate, wasm):
     backstay.add_command(command)
 
 
