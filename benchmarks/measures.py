@@ -71,7 +71,7 @@ def imported(modules: tuple[str, ...], times: int) -> tuple[float, list[str]]:
 
 
 def importing(modules: tuple[str, ...], effort: Effort) -> Value:
-    milliseconds, loaded = imported(modules, effort.rounds)
+    milliseconds, loaded = imported(modules, effort.tries)
     slow = [name for name in SLOW_TO_IMPORT if name in loaded]
     return Value(
         milliseconds, f"{len(loaded)} modules; {'loads ' + ', '.join(slow) if slow else 'none of the slow ones'}"
@@ -90,7 +90,7 @@ def compiling(effort: Effort) -> Value:
     """The first call, which compiles."""
     best = float("inf")
     guarded = None
-    for _ in range(effort.rounds):
+    for _ in range(effort.tries):
         guarded = unseen(stacks.four(), "def")
         gc.disable()
         begin = perf_counter_ns()
@@ -105,7 +105,7 @@ def compiling_async(effort: Effort) -> Value:
     async def rounds() -> Value:
         best = float("inf")
         guarded = None
-        for _ in range(effort.rounds):
+        for _ in range(effort.tries):
             guarded = unseen(stacks.six(), "async def")
             gc.disable()
             begin = perf_counter_ns()
@@ -156,7 +156,7 @@ def breaker_memory(effort: Effort) -> Value:
 
 
 def simulating(effort: Effort) -> Value:
-    return Value(max(simulated_rate(int(200 * effort.milliseconds)) for _ in range(min(effort.rounds, 10))))
+    return Value(max(simulated_rate(40 * effort.tries) for _ in range(min(effort.tries, 10))))
 
 
 class Measure(NamedTuple):

@@ -91,7 +91,7 @@ def measure_row(one: Measure, values: Sequence[Any], modules: dict[str, Any], ef
 def _imported(module: Any, effort: Effort) -> Row:
     if module is None:
         return {"missing": "not installed"}
-    milliseconds, loaded = imported(module.IMPORTS, effort.rounds)
+    milliseconds, loaded = imported(module.IMPORTS, effort.tries)
     return {"value": round(milliseconds, 1), "parts": f"{len(loaded)} modules"}
 
 

@@ -25,6 +25,7 @@ from backstay.frames import judging, runtime
 from backstay.frames.composer import Composer
 from backstay.frames.signature import ANYTHING, signature_of
 from backstay.frames.source import FrameLoader, code_of
+from backstay.notes import text_of
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.fallback import Substitute
 from backstay_core.strategies.retry import Attempts, Retrier
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 FunctionType: Any = type(code_of)
 
 COMMON: dict[str, Any] = {
-    "type": type, "TypeError": TypeError, "list": list, "int": int, "hasattr": hasattr, "isinstance": isinstance,
+    "type": type, "len": len, "TypeError": TypeError, "list": list, "int": int, "hasattr": hasattr,
+    "isinstance": isinstance,
     "Exception": Exception, "BaseException": BaseException, "RuntimeError": RuntimeError,
     "ambient": AMBIENT.get, "set": AMBIENT.set, "reset": AMBIENT.reset, "unpublish": unpublish,
     "current_deadline": current_deadline,
@@ -49,7 +51,7 @@ COMMON: dict[str, Any] = {
     "refusal": runtime.refusal, "no_time": runtime.no_time, "wait_in_thread": runtime.wait_in_thread,
     "settle_value": runtime.settle_value, "settle_error": runtime.settle_error, "asks": runtime.asks,
     "pause_after": runtime.pause_after, "why_not": runtime.why_not,
-    "result_failure": runtime.result_failure, "note": runtime.note,
+    "result_failure": runtime.result_failure, "note": runtime.note, "notable": runtime.NOTABLE,
     "mistake": runtime.mistake,
 }  # fmt: skip
 
@@ -99,6 +101,7 @@ def _names(policy: Policy, composer: Composer, function: Any) -> dict[str, Any]:
         elif isinstance(layer, Retrier):
             _answers(names, "W", x, judging.wishes(layer, composer.own))
             names[f"B{x}"] = layer.budget
+            names[f"T{x}"] = text_of(policy.name, (layer.options.attempts, None, "attempts"))
         elif isinstance(layer, Deadline):
             names[f"D{x}"] = layer.delay_ns
         elif isinstance(layer, Substitute):

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 GATES = (Breaker, Places)
 
+#  does the error carry anything but notes? Only asked of classes with an ordinary ``__dict__`` (`judging.is_ordinary`)
+CARRIES = '(_bs_x := _bs_e.__dict__) and (_bs_len(_bs_x) > 1 or "__notes__" not in _bs_x)'
+
 
 class Composer:
     """One frame in the making. `names` are the global names that its code will find."""
@@ -36,6 +39,9 @@ class Composer:
         self.writer = Writer()
         self.bounded = any(isinstance(layer, Deadline) for layer in self.layers)
         self.hears_late = self.tells_late(len(self.layers))
+        #  (6); without any, there is nothing to merge with
+        self.merges = bool(self.layers) and self.may_be_mistaken() and not any(map(_runs_code, self.layers))
+        self.looked = False  # has the class of the error been looked at already, where the code is written now?
         #  how errors name the strategies
         self.own = tuple(f"{policy.name}: {layer.options.KIND}" for layer in self.layers)
 
@@ -44,21 +50,20 @@ class Composer:
         w = self.writer
         w.enter()
         call.begin(self)
+        self.hoist(0)
         if self.asynchronous and self.bounded:
-            with w.block("try:"):
-                timeout.find_home_early(self)
-                self.whole()
-            with w.block("except _bs_Elsewhere:"):
-                w.line("pass")
-            w.line(f"return await _bs_elsewhere(_bs_P, _bs_f, _bs_pack({self.arguments}))")
-        else:
-            self.whole()
+            timeout.find_home(self)
+        self.whole()
         w.leave()
         return w.text()
 
     def whole(self) -> None:
         """All layers, and errors of the user's own rules past all that judges exceptions; ends the frame."""
         w = self.writer
+        if self.merges:
+            self.inside(0)
+            w.line("raise _bs_z")
+            return
         if not self.may_be_mistaken():
             self.inside(0)
             w.line("return _bs_r")
@@ -73,14 +78,26 @@ class Composer:
 
     def may_be_mistaken(self) -> bool:
         """Can the user's own code break the policy's rules, so that no strategy may be asked about it (EX5)?"""
-        return (
-            self.checked
-            or not self.asynchronous
-            or any(
-                has_predicate(layer) or (isinstance(layer, Substitute) and callable(layer.options.value))
-                for layer in self.layers
-            )
-        )
+        return self.checked or not self.asynchronous or any(map(_runs_code, self.layers))
+
+    def ends(self, i: int) -> bool:
+        """Is the layer at `i` where a mistake of the user's turns into its error (6)? It then returns the result
+        itself, or leaves the error in ``_bs_z``."""
+        return i == 0 and self.merges
+
+    def reraise(self, i: int) -> None:
+        """The end of a handler of the layer at `i`, for the error in ``_bs_e``."""
+        w = self.writer
+        if not self.ends(i):
+            w.line("raise")
+            return
+        with w.block("if _bs_type(_bs_e) is not _bs_PolicyBug:"):
+            w.line("raise")
+        w.line("_bs_z = _bs_e.error")
+
+    def after(self, i: int) -> After:
+        """``with c.after(i): …``: what the layer at `i` does after a result."""
+        return After(self.writer, ends=self.ends(i))
 
     def inside(self, i: int) -> None:
         """Layers `i` and further in; the result is in ``_bs_r``."""
@@ -89,19 +106,17 @@ class Composer:
             call.attempt(self)
             return
         layer = self.layers[i]
-        if isinstance(layer, GATES):
-            end = self.end_of_gates(i)
-            self.segment(i, end)
-        elif isinstance(layer, Substitute):
+        if i and not self.passes(i - 1):
             self.hoist(i)
+        if isinstance(layer, GATES):
+            self.segment(i, self.end_of_gates(i))
+        elif isinstance(layer, Substitute):
             with w.block("try:"):
                 self.inside(i + 1)
             fallback.substitute(self, i)
         elif isinstance(layer, Deadline):
-            self.hoist(i)
             timeout.bounded(self, i)
         else:
-            self.hoist(i)
             retry.retried(self, i, self.end_of_gates(i + 1))
 
     def end_of_gates(self, i: int) -> int:
@@ -117,8 +132,9 @@ class Composer:
             self.inside(end)
         with w.block("except _bs_BaseException as _bs_e:"):
             self.leave_failed(i, end)
-            w.line("raise")
-        self.leave(i, end)
+            self.reraise(i)
+        with self.after(i):
+            self.leave(i, end)
 
     def enter(self, i: int, end: int) -> None:
         for x in range(i, end):
@@ -140,33 +156,42 @@ class Composer:
     def leave_failed(self, i: int, end: int) -> None:
         """After an error (in ``_bs_e``), innermost first; each in the ``try`` of a ``finally`` with the next (4)."""
         w = self.writer
-        w.line("_bs_cls = None")
+        self.looked = False
+        if any(isinstance(self.layers[x], Breaker) for x in range(i, end)):
+            w.line("_bs_cls = None")
         nested = range(end - 1, i, -1)
-        looks = max((x for x in range(i, end) if isinstance(self.layers[x], Breaker)), default=None)
         for x in nested:
             with w.block("try:"):
-                if x == looks:
-                    self.look()
                 self.fail_one(x)
             w.line("finally:")
             w.enter()
         if end > i:
-            if i == looks:
-                self.look()
             self.fail_one(i)
         for _ in nested:
             w.leave()
-        if looks is None:
-            self.look()
         if any(has_predicate(self.layers[x]) for x in range(i, end)):
             with w.block("if _bs_type(_bs_e) is _bs_PolicyBug:"):
                 w.line("raise _bs_e")
 
-    def look(self) -> None:
-        """Find the class by which answers are remembered: only where an interrupt in it leaves no place taken.
+    def answer(self, name: str, answers: str) -> None:
+        """Into `name`, what a strategy makes of the error: remembered by its class, or asked.
 
-        What carries something is looked at each time."""
-        self.writer.line("_bs_cls = None if _bs_held(_bs_e) else _bs_type(_bs_e)")
+        The first strategy to be asked looks at the error; the class is then in ``_bs_cls``, or None if the error
+        carries something and must be looked at each time. This calls, so it stands only where an interrupt in it leaves
+        no place taken. Reading ``__dict__`` costs half of calling `held`; a class that is known has an ordinary one.
+        """
+        w = self.writer
+        if self.looked:
+            w.line(f"{name} = _bs_{answers}(_bs_cls)")
+            with w.block(f"if {name} is None:"):
+                w.line(f"{name} = _bs_ask_{answers}(_bs_e)")
+            return
+        self.looked = True
+        w.line("_bs_cls = _bs_type(_bs_e)", f"{name} = _bs_{answers}(_bs_cls)")
+        with w.block(f"if {name} is None:"):
+            w.line("_bs_cls = None if _bs_held(_bs_e) else _bs_cls", f"{name} = _bs_ask_{answers}(_bs_e)")
+        with w.block(f"elif {CARRIES}:"):
+            w.line("_bs_cls = None", f"{name} = _bs_ask_{answers}(_bs_e)")
 
     def fail_one(self, x: int) -> None:
         layer = self.layers[x]
@@ -188,20 +213,21 @@ class Composer:
         """``with c.giving_back(i, x): …``: an error in what is written inside leaves the gates `i` … `x` − 1."""
         return GivingBack(self, i, x)
 
+    def passes(self, i: int) -> bool:
+        """Does a breaker's refusal further in come out of the layer at `i` as it is, and leave no trace there?"""
+        return isinstance(self.layers[i], GATES) or _lets_refusals_pass(self.layers[i])
+
     def hoist(self, i: int) -> None:
-        """The check of an open breaker over what is around it and leaves a refusal alone (5), once, at the
-        outermost."""
+        """The check of the first open breaker over all that is around it and leaves a refusal alone (5)."""
         layers = self.layers
-        if not _lets_refusals_pass(layers[i]) or (i and _lets_refusals_pass(layers[i - 1])):
-            return
-        end = i
-        while end < len(layers) and _lets_refusals_pass(layers[end]):
+        answering = i == 0 and bool(layers) and fallback.is_value(layers[0]) and not self.passes(0)
+        end = i + answering
+        while end < len(layers) and self.passes(end) and not isinstance(layers[end], Breaker):
             end += 1
-        around = range(i, end)
-        if end < len(layers) and isinstance(layers[end], Breaker):
-            retries = [x for x in around if isinstance(layers[x], Retrier)]
-            if len(retries) < len(around):  # a Retry alone is fused with the breaker: no gain
-                breaker.hoisted_refusal(self, end, retries)
+        around = layers[i:end]
+        gains = any(not isinstance(layer, Retrier) for layer in around)  # a Retry alone is fused with the breaker
+        if gains and end < len(layers) and isinstance(layers[end], Breaker):
+            breaker.hoisted_refusal(self, end, i, answering)
 
     def bounds(self, x: int) -> str:
         """Source of the Timeouts around layer `x` with their deadlines, outermost first."""
@@ -228,9 +254,6 @@ class Composer:
             isinstance(layer, Breaker) and self.lateness(y) == "_bs_late" for y, layer in enumerate(self.layers[:x])
         )
 
-    def is_first_timeout(self, x: int) -> bool:
-        return not any(isinstance(layer, Deadline) for layer in self.layers[:x])
-
     def deadline_at(self, x: int) -> str:
         """Source of the deadline that applies outside layer `x`."""
         if not self.asynchronous:
@@ -256,6 +279,25 @@ class Composer:
         return True
 
 
+class After:
+    """Goes on after a ``try``, or in its ``else`` if the frame ends there."""
+
+    __slots__ = ("_block", "_writer")
+
+    def __init__(self, writer: Writer, *, ends: bool) -> None:
+        self._writer = writer
+        self._block = writer.block("else:") if ends else None
+
+    def __enter__(self) -> None:
+        if self._block is not None:
+            self._block.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        if self._block is not None:
+            self._writer.line("return _bs_r")
+            self._block.__exit__()
+
+
 class GivingBack:
     """A ``try`` around what may fail, or be interrupted, while permits are held that no other ``try`` gives back."""
 
@@ -276,6 +318,13 @@ class GivingBack:
             with self._composer.writer.block("except _bs_BaseException:"):
                 self._composer.abandon(*self._gates)
                 self._composer.writer.line("raise")
+
+
+def _runs_code(layer: Any) -> bool:
+    """Can a strategy end in an error of the user's own code, or of the interpreter while it judges?"""
+    if isinstance(layer, Breaker):
+        return not breaker.is_plain(layer)
+    return has_predicate(layer) or (isinstance(layer, Substitute) and callable(layer.options.value))
 
 
 def _lets_refusals_pass(layer: Any) -> bool:

@@ -30,6 +30,17 @@ NO = -1
 held: Callable[[BaseException], dict[str, Any]] = BaseException.__dict__["__dict__"].__get__
 
 
+def is_ordinary(cls: type[BaseException]) -> bool:
+    """Is an exception's ``__dict__`` what it carries, read by no code of its class?"""
+    for base in cls.__mro__:
+        if "__dict__" in vars(base):
+            own = type(vars(base)["__dict__"])
+            return own is type(BaseException.__dict__["__dict__"]) and (
+                cls.__getattribute__ is BaseException.__getattribute__
+            )
+    return False
+
+
 class PolicyBug(BaseException):
     """Carries an error of a user's own predicate out of a frame, past everything that judges exceptions (EX5)."""
 
@@ -80,7 +91,7 @@ class Answers:
 
     def _is_plain(self, error: BaseException, cls: type[BaseException]) -> bool:
         """Does the class alone give the answer for this error?"""
-        if self._apart is not None and issubclass(cls, self._apart):
+        if (self._apart is not None and issubclass(cls, self._apart)) or not is_ordinary(cls):
             return False
         return issubclass(cls, (Rejected, TimedOut)) or CLASSIFIER.plain(error)
 

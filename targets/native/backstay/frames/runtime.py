@@ -6,7 +6,7 @@ from backstay.ambient import current_deadline
 from backstay.drivers.operation import refuse_coroutine
 from backstay.drivers.sync import in_event_loop
 from backstay.errors import REFUSALS, DeadlineExceeded, Rejected, TimedOut
-from backstay.frames.judging import PolicyBug, held
+from backstay.frames.judging import PolicyBug, held, is_ordinary
 from backstay.notes import annotate, text_of
 from backstay_core.failure import NEUTRAL, ConfigurationError, Failure
 from backstay_core.options import PPM
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 
 MOST_TEXTS = 1000  # notes kept ready
+
+#  classes whose exceptions take notes as any exception does
+NOTABLE: set[type[BaseException]] = set()
 
 
 class Expired(BaseException):
@@ -155,4 +158,7 @@ def note(error: BaseException, policy: str, attempts: int, why: str) -> None:
     if text is None and cls.add_note is BaseException.add_note and not hasattr(cls, "__notes__"):
         if len(_TEXTS) >= MOST_TEXTS:
             _TEXTS.clear()
+            NOTABLE.clear()
+        if is_ordinary(cls):
+            NOTABLE.add(cls)
         _TEXTS[key] = text_of(policy, (attempts, None, why))

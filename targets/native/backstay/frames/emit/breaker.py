@@ -7,6 +7,8 @@ from backstay.frames.predicates import has_predicate
 from backstay_core.failure import FAILED, OK, SLOW
 from backstay_core.options import PPM
 from backstay_core.strategies.breaker import AUTO, Breaker
+from backstay_core.strategies.bulkhead import Places
+from backstay_core.strategies.retry import Retrier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,9 +73,7 @@ def fail(c: Composer, x: int) -> None:
             "None if not _bs_isinstance(_bs_e, _bs_Exception) else _bs_classify(_bs_e))"
         )
         return
-    w.line(f"_bs_v = _bs_V{x}(_bs_cls)")
-    with w.block("if _bs_v is None:"):
-        w.line(f"_bs_v = _bs_ask_V{x}(_bs_e)")
+    c.answer("_bs_v", f"V{x}")
     if c.layers[x].options.window_seconds_ns is None:
         with w.block(f"if _bs_v == {FAILED} and _bs_p{x} is _bs_L{x}.closed:"):
             _count_failure(c, x)
@@ -102,14 +102,26 @@ def leave(c: Composer, x: int) -> None:
         c.writer.line(f"_bs_L{x}.settle(_bs_p{x}, _bs_clock(), 0)")
 
 
-def hoisted_refusal(c: Composer, x: int, retries: list[int]) -> None:
+def hoisted_refusal(c: Composer, x: int, i: int, answered: bool) -> None:
+    """What becomes of a call while the breaker at `x` is open, at the head of the layers `i` … `x` − 1.
+
+    Gates among them are passed as if they had been entered and left, which they let see only if they are not free to
+    enter. `answered`: by the Fallback at `i`, without an exception, once it is known to answer this one.
+    """
     w = c.writer
-    with w.block(
-        f"if _bs_L{x}.closed is None and _bs_L{x}.until > (_bs_b := _bs_clock()) and _bs_L{x}.mode == {AUTO!r}:"
-    ):
-        for y in retries:
-            retry.deposit(c, y)
-        _refuse(c, x)
+    around = list(enumerate(c.layers[i:x], i))
+    free = "".join(f" and _bs_L{y}.epoch.free > 0" for y, layer in around if isinstance(layer, Places))
+    known = f" and _bs_A{i}(_bs_CircuitOpen)" if answered else ""
+    unheard = f" and _bs_P.emit is None and _bs_L{x}.emit is None" if answered else ""
+    opened = f"_bs_L{x}.closed is None{free}{known} and _bs_L{x}.until > (_bs_b := _bs_clock())"
+    with w.block(f"if {opened} and _bs_L{x}.mode == {AUTO!r}{unheard}:"):
+        for y, layer in around:
+            if isinstance(layer, Retrier):
+                retry.deposit(c, y)
+        if answered:
+            w.line(f"return _bs_L{i}.options.value")
+        else:
+            _refuse(c, x)
 
 
 def _refuse(c: Composer, x: int) -> None:

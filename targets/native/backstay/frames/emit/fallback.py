@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from backstay.frames.emit.timeout import has_run_out
+from backstay.frames.predicates import has_predicate
+from backstay_core.strategies.fallback import Substitute
 from backstay_core.strategies.timeout import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from backstay.frames.composer import Composer
+
+
+def is_value(layer: Any) -> bool:
+    """Is it a Fallback to a value, for which nothing is called?"""
+    return isinstance(layer, Substitute) and not callable(layer.options.value) and not has_predicate(layer)
 
 
 def substitute(c: Composer, x: int) -> None:
@@ -35,12 +44,18 @@ def substitute(c: Composer, x: int) -> None:
             w.line(f"_bs_mistake(_bs_r, _bs_at{x})")
 
     with w.block("except _bs_Exception as _bs_e:"):
-        w.line(f"_bs_v = _bs_A{x}(None if _bs_held(_bs_e) else _bs_type(_bs_e))")
-        with w.block("if _bs_v is None:"):
-            w.line(f"_bs_v = _bs_ask_A{x}(_bs_e)")
+        c.looked = False
+        c.answer("_bs_v", f"A{x}")
         with w.block("if not _bs_v:"):
             w.line("raise")
         make("_bs_classify(_bs_e)", told="_bs_classify(_bs_e)")
+        if c.ends(x):
+            w.line("return _bs_r")
+    if c.ends(x):
+        with w.block("except _bs_PolicyBug as _bs_e:"):
+            w.line("_bs_z = _bs_e.error")
+        with w.block("else:"):
+            w.line("return _bs_r")
     if options.results_match is not None:
         with w.block("else:"), w.block(f"if _bs_asks(_bs_L{x}.options.results_match, _bs_r):"):
             make("_bs_result_failure(_bs_P)", told="None")

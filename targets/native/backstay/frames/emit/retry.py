@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from backstay_core.clock import SECOND
 from backstay_core.failure import NEVER
+from backstay_core.options import PPM
 from backstay_core.strategies.budget import Tokens
 from backstay_core.strategies.retry import Retrier
 
@@ -41,17 +43,20 @@ def retried(c: Composer, x: int, end: int) -> None:
             c.inside(end)
         with w.block("except _bs_BaseException as _bs_e:"):
             c.leave_failed(x + 1, end)
-            w.line(f"_bs_w = _bs_W{x}(_bs_cls)")
-            with w.block("if _bs_w is None:"):
-                w.line(f"_bs_w = _bs_ask_W{x}(_bs_e)")
+            c.answer("_bs_w", f"W{x}")
             with w.block(f"if _bs_w < 0 or _bs_n{x} >= {options.attempts}:"):
+                if c.ends(x):
+                    with w.block("if _bs_w < 0 and _bs_type(_bs_e) is _bs_PolicyBug:"):
+                        w.line("_bs_z = _bs_e.error", "break")
                 with w.block(f"if _bs_n{x} > 1:"):
-                    w.line(f"_bs_note(_bs_e, _bs_P.name, _bs_n{x}, 'attempts' if _bs_w >= 0 else 'never')")
+                    _note_the_last(c, x)
                 w.line("raise")
             _pause(c, x, "_bs_w", error=True)
         with w.block("else:"):
             c.leave(x + 1, end)
-            if options.results_match is None:
+            if c.ends(x):
+                w.line("return _bs_r")
+            elif options.results_match is None:
                 w.line("break")
             else:
                 with w.block(
@@ -63,6 +68,40 @@ def retried(c: Composer, x: int, end: int) -> None:
             w.line("_bs_P.tell(_bs_clock(), 'retry', _bs_w)")
         with w.block("if _bs_w:"):
             w.line("await _bs_sleep_in_loop(_bs_P.ports, _bs_w)" if c.asynchronous else "_bs_P.ports.pause(_bs_w)")
+
+
+def _note_the_last(c: Composer, x: int) -> None:
+    """After as many attempts as there may be, on an ordinary exception, the text is always the same: half the price."""
+    w = c.writer
+    with w.block("if _bs_w >= 0 and _bs_cls in _bs_notable and not _bs_e.__dict__:"):
+        w.line(f"_bs_e.add_note(_bs_T{x})")
+    with w.block("else:"):
+        w.line(f"_bs_note(_bs_e, _bs_P.name, _bs_n{x}, 'attempts' if _bs_w >= 0 else 'never')")
+
+
+def _take(c: Composer, x: int) -> str:
+    """Source of "the budget of the Retry at `x` has a token for this"; what `Tokens.take` does, written out: 0.25 µs
+    less."""
+    w = c.writer
+    budget, options = f"_bs_B{x}", c.layers[x].budget.options
+    full = options.burst_ppm
+    w.line("_bs_b = _bs_clock()", f"_bs_s = {budget}.filled")
+    with w.block("if _bs_s is None or _bs_b <= _bs_s:"):
+        w.line(f"_bs_x = {budget}.take(_bs_b)")
+    with w.block("else:"):
+        if options.per_second_ppm:
+            w.line(f"_bs_s = (_bs_b - _bs_s) * {options.per_second_ppm} + {budget}.rest")
+            w.line(f"_bs_v = _bs_s // {SECOND}", f"_bs_x = {budget}.tokens")
+            with w.block(f"if _bs_v or _bs_x >= {full}:"):
+                w.line("_bs_x = _bs_x + _bs_v", f"{budget}.filled = _bs_b")
+                with w.block(f"if _bs_x < {full}:"):
+                    w.line(f"{budget}.rest = _bs_s % {SECOND}")
+                with w.block("else:"):
+                    w.line(f"{budget}.rest = 0", f"_bs_x = {full}")
+        else:
+            w.line(f"_bs_x = {budget}.tokens")
+        w.line(f"_bs_x = (_bs_s := _bs_x) >= {PPM}", f"{budget}.tokens = _bs_s - {PPM} if _bs_x else _bs_s")
+    return "_bs_x"
 
 
 def _at_once(retrier: Retrier) -> bool:
@@ -93,7 +132,7 @@ def _pause(c: Composer, x: int, pushback: str, error: bool) -> None:
         with w.block(f"if {bounded} and _bs_clock() + _bs_w >= {deadline}:"):
             give_up("'time'")
         if retrier.budget is not None:
-            with w.block(f"if not _bs_B{x}.take(_bs_clock()):"):
+            with w.block(f"if not {_take(c, x)}:"):
                 w.line(f"_bs_L{x}.tell(_bs_clock(), 'budget_exhausted')")
                 give_up("'budget'")
         w.line(f"_bs_n{x} += 1")

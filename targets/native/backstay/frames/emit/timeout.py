@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 
 from backstay_core.strategies.bulkhead import Places
-from backstay_core.strategies.fallback import Substitute
-from backstay_core.strategies.timeout import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,35 +28,21 @@ def _in_thread(c: Composer, x: int) -> None:
         w.line(f"_bs_a[0] = _bs_d{x}")
     with w.block("try:"):
         c.inside(x + 1)
-    if waits:
-        with w.block("except _bs_Expired as _bs_e:"):
-            with w.block(f"if _bs_e.layer is not _bs_L{x}:"):
-                w.line("raise")
-            w.line(f"raise _bs_TimedOut(_bs_at{x}, _bs_L{x}.options.seconds) from None")
-    with w.block("finally:"):
+    with w.block("except _bs_BaseException as _bs_e:"):
         w.line(f"_bs_a[0] = _bs_o{x}")
-    if c.tells_late(x):
-        w.line(f"_bs_late = _bs_late or _bs_clock() >= _bs_d{x}")
-
-
-def looks_early(c: Composer) -> bool:
-    """Is there something to undo before the first Timeout, should this be no task of asyncio?"""
-    for layer in c.layers:
-        if isinstance(layer, Deadline):
-            return False
-        if not isinstance(layer, Substitute):
-            return True
-    return False
-
-
-def find_home_early(c: Composer) -> None:
-    if looks_early(c):
-        find_home(c)
+        if waits:
+            with w.block(f"if _bs_type(_bs_e) is _bs_Expired and _bs_e.layer is _bs_L{x}:"):
+                w.line(f"raise _bs_TimedOut(_bs_at{x}, _bs_L{x}.options.seconds) from None")
+        c.reraise(x)
+    with c.after(x):
+        w.line(f"_bs_a[0] = _bs_o{x}")
+        if c.tells_late(x):
+            w.line(f"_bs_late = _bs_late or _bs_clock() >= _bs_d{x}")
 
 
 def find_home(c: Composer) -> None:
-    """The timer queues of this loop, and the task to cancel: once a frame, before its first Timeout and before anything
-    that would have to be undone elsewhere (`frames.elsewhere`).
+    """The timer queues of this loop, and the task to cancel: once a frame, before anything that would have to be undone
+    elsewhere (`frames.elsewhere`).
 
     On 3.11 ``current_task()`` costs 247 ns, most of it in ``get_running_loop()``; looking the task up in the table that
     it reads costs 60. From 3.12 it is fast, and from 3.14 the table is gone.
@@ -66,16 +50,21 @@ def find_home(c: Composer) -> None:
     w = c.writer
     if sys.version_info < (3, 12):
         w.line("_bs_h = _bs_homes(_bs_ident())")
-        with w.block("if _bs_h is None or (_bs_t := _bs_h.tasks(_bs_h.loop)) is None:"):
-            w.line("_bs_h, _bs_t = _bs_find_home()")
+        unknown = "_bs_h is None or (_bs_t := _bs_h.tasks(_bs_h.loop)) is None"
     else:
         with w.block("try:"):
             w.line("_bs_t = _bs_current_task()")
         with w.block("except _bs_RuntimeError:"):  # no loop is running here
             w.line("_bs_t = None")
         w.line("_bs_h = _bs_homes(_bs_ident())")
-        with w.block("if _bs_h is None or _bs_t is None or _bs_t.get_loop() is not _bs_h.loop:"):
+        unknown = "_bs_h is None or _bs_t is None or _bs_t.get_loop() is not _bs_h.loop"
+    with w.block(f"if {unknown}:"):
+        with w.block("try:"):
             w.line("_bs_h, _bs_t = _bs_find_home()")
+        with w.block("except _bs_Elsewhere:"):
+            w.line("_bs_h = None")
+        with w.block("if _bs_h is None:"):
+            w.line(f"return await _bs_elsewhere(_bs_P, _bs_f, _bs_pack({c.arguments}))")
 
 
 def has_run_out(x: int) -> str:
@@ -89,8 +78,6 @@ def _in_loop(c: Composer, x: int) -> None:
     publishes = c.publishes(x)
     always = publishes and c.publishes_for_another(x)
     tighter = publishes and not always
-    if c.is_first_timeout(x) and not looks_early(c):
-        find_home(c)
     w.line(f"_bs_u{x} = _bs_t.cancelling()", f"_bs_d{x} = _bs_clock() + _bs_D{x}")
     if c.tells_late(x):
         w.line(f"_bs_e{x} = _bs_d{x}")
@@ -119,13 +106,14 @@ def _in_loop(c: Composer, x: int) -> None:
                 " and _bs_isinstance(_bs_e, _bs_CancelledError):"
             ):
                 w.line(f"raise _bs_TimedOut(_bs_at{x}, _bs_L{x}.options.seconds) from _bs_e")
-        w.line("raise")
-    if always:
-        w.line(f"_bs_reset(_bs_s{x})")
-    with w.block(f"if _bs_k{x}:"):
-        if tighter:
+        c.reraise(x)
+    with c.after(x):
+        if always:
             w.line(f"_bs_reset(_bs_s{x})")
-        with w.block(f"if _bs_q{x}.entries.pop(_bs_k{x}, None) is None:"):
-            w.line("_bs_t.uncancel()")
-    if c.tells_late(x):
-        w.line(f"_bs_late = _bs_late or _bs_clock() >= _bs_e{x}")
+        with w.block(f"if _bs_k{x}:"):
+            if tighter:
+                w.line(f"_bs_reset(_bs_s{x})")
+            with w.block(f"if _bs_q{x}.entries.pop(_bs_k{x}, None) is None:"):
+                w.line("_bs_t.uncancel()")
+        if c.tells_late(x):
+            w.line(f"_bs_late = _bs_late or _bs_clock() >= _bs_e{x}")
