@@ -1,8 +1,8 @@
 """How long a call takes: all contestants of a case in turn, many rounds, the quickest round counts.
 
 A machine that is disturbed gets slower, never faster, so the minimum is what the code costs; and what drifts (clock
-speed, say) meets all contestants of a round alike, so ratios within a run can be compared where times cannot. A round is
-shorter than the slices in which a busy machine hands out its processors, so that some rounds of each contestant are
+speed, say) meets all contestants of a round alike, so ratios within a run can be compared where times cannot. A round
+is shorter than the slices in which a busy machine hands out its processors, so that some rounds of each contestant are
 undisturbed: with 5 ms, the same code measured 25 % apart on two cores with seven busy processes, with 0.4 ms 2 %. The
 loop's own few nanoseconds are part of every number.
 """

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 FAILURE = {"failed", "slow", "seen", "bad"}  # what a failure changes in a breaker's window
-NUMBERS = {"free", "run", "tokens", "calls", "in_flight", "passed", *FAILURE}
+NUMBERS = {"free", "run", "tokens", "filled", "rest", "calls", "in_flight", "passed", *FAILURE}
 POLICIES: dict[str, Any] = {
     "all": lambda: [
         Fallback("else"),
@@ -27,6 +27,7 @@ POLICIES: dict[str, Any] = {
         Bulkhead(5, queue=5),
         Timeout(5),
     ],
+    "at once": lambda: [Retry(base=0, budget=Budget())],
     "bulkhead": lambda: [Bulkhead(5)],
     "breaker": lambda: [CircuitBreaker()],
     "window in time": lambda: [CircuitBreaker(window_seconds=10, slow_call=1), Retry(total=9, budget=Budget())],
@@ -34,6 +35,7 @@ POLICIES: dict[str, Any] = {
 
 WRITTEN_OUT = {
     "all": {"free", "run", "tokens", "calls", *FAILURE},
+    "at once": {"tokens", "filled", "rest"},
     "bulkhead": {"free"},
     "breaker": {"run", *FAILURE},
     "window in time": {"tokens", "calls"},

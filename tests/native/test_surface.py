@@ -211,6 +211,28 @@ class TestDecorator:
         assert run(guarded("a")) == "a"
 
 
+#  a mistake becomes an error in the outermost strategy, and each of them has its own way
+OUTERMOST: list[tuple[Any, ...]] = [
+    (),
+    (Fallback("hidden"),),
+    (Fallback("hidden", results=lambda value: value != "a"),),
+    (Fallback(lambda failure: "hidden"),),
+    (Retry(attempts=3, base=0, on=Exception),),
+    (Retry(attempts=3, base=0, on=lambda failure: True),),
+    (Retry(attempts=3, base=0, on=Exception), Timeout(5)),
+    (Timeout(5),),
+    (Timeout(5), Fallback("hidden"), Timeout(1)),
+    (Bulkhead(1, queue=1),),
+    (Bulkhead(1), Fallback("hidden")),
+    (CircuitBreaker.consecutive(1, on=Exception),),
+    (CircuitBreaker.consecutive(1, slow_call=0.001),),
+]
+
+
+def kinds(strategies: tuple[Any, ...]) -> str:
+    return "-".join(strategy.KIND for strategy in strategies) or "none"
+
+
 class TestCall:
     @pytest.mark.parametrize("form", sorted(ORDINARY))
     def test_calls_whatever_can_be_called(self, policy: Policy, form: str):
@@ -235,7 +257,7 @@ class TestCall:
             policy.call(ASYNCHRONOUS[form], "a")
         assert idle(policy)
 
-    @pytest.mark.parametrize("outer", [(), (Fallback("hidden"),), (Retry(attempts=3, base=0, on=Exception),)], ids=repr)
+    @pytest.mark.parametrize("outer", OUTERMOST, ids=kinds)
     def test_refuses_a_coroutine_that_comes_back(self, outer: tuple[Any, ...]):
         """Neither retried nor answered nor held against the dependency: this is a mistake in the program. The coroutine
         is closed, else Python would warn that it was never awaited (and here warnings are errors)."""
@@ -291,7 +313,7 @@ class TestAcall:
 
         run(main())
 
-    @pytest.mark.parametrize("outer", [(), (Fallback("hidden"),), (Retry(attempts=3, base=0, on=Exception),)], ids=repr)
+    @pytest.mark.parametrize("outer", OUTERMOST, ids=kinds)
     def test_refuses_a_function_that_is_not_async(self, outer: tuple[Any, ...]):
         policy = Policy("p", *outer, CircuitBreaker.consecutive(1), Bulkhead(1))
         for _ in range(2):

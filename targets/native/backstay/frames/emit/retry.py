@@ -84,24 +84,22 @@ def _take(c: Composer, x: int) -> str:
     less."""
     w = c.writer
     budget, options = f"_bs_B{x}", c.layers[x].budget.options
-    full = options.burst_ppm
-    w.line("_bs_b = _bs_clock()", f"_bs_s = {budget}.filled")
-    with w.block("if _bs_s is None or _bs_b <= _bs_s:"):
-        w.line(f"_bs_x = {budget}.take(_bs_b)")
-    with w.block("else:"):
-        if options.per_second_ppm:
-            w.line(f"_bs_s = (_bs_b - _bs_s) * {options.per_second_ppm} + {budget}.rest")
-            w.line(f"_bs_v = _bs_s // {SECOND}", f"_bs_x = {budget}.tokens")
+    full, rate = options.burst_ppm, options.per_second_ppm
+    w.line("_bs_b = _bs_clock()")
+    with w.block(f"if {budget}.filled is None:"):
+        w.line(f"{budget}.take(_bs_b, 0)")
+    w.line(f"_bs_x = {budget}.tokens")
+    if rate:
+        with w.block(f"if _bs_b > {budget}.filled:"):
+            w.line(f"_bs_s = (_bs_b - {budget}.filled) * {rate} + {budget}.rest", f"_bs_v = _bs_s // {SECOND}")
             with w.block(f"if _bs_v or _bs_x >= {full}:"):
                 w.line("_bs_x = _bs_x + _bs_v", f"{budget}.filled = _bs_b")
                 with w.block(f"if _bs_x < {full}:"):
                     w.line(f"{budget}.rest = _bs_s % {SECOND}")
                 with w.block("else:"):
                     w.line(f"{budget}.rest = 0", f"_bs_x = {full}")
-        else:
-            w.line(f"_bs_x = {budget}.tokens")
-        w.line(f"_bs_x = (_bs_s := _bs_x) >= {PPM}", f"{budget}.tokens = _bs_s - {PPM} if _bs_x else _bs_s")
-    return "_bs_x"
+    w.line(f"_bs_s = _bs_x >= {PPM}", f"{budget}.tokens = _bs_x - {PPM} if _bs_s else _bs_x")
+    return "_bs_s"
 
 
 def _at_once(retrier: Retrier) -> bool:
