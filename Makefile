@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow lint bench bench-all api mutate nightly timelines wasm clean
+.PHONY: help run test test-slow real lint bench bench-all api mutate nightly timelines wasm clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -35,6 +35,9 @@ test: .venv/.dev ## run the whole test suite but for what takes minutes (ARGS="-
 
 test-slow: .venv/.dev ## run the tests that take minutes: soaks
 	$(BIN)/pytest -m slow --timeout=0 $(ARGS)
+
+real: .venv/.real ## as root on Debian: install what starts real environments (engines, QEMU, kernels) for the tests
+	$(BIN)/python -m tests.environments.real.install
 
 lint: .venv/.dev ## check style, formatting, types, spelling and the import rules
 	$(BIN)/ruff check
@@ -82,6 +85,10 @@ clean: ## remove everything that these targets made, .venv included
 .venv/.dev: pyproject.toml requirements/dev.txt | .venv/.created
 	$(INSTALL) --requirement requirements/dev.txt --editable '.[cli]'
 	@touch .venv/.cli $@
+
+.venv/.real: requirements/real.txt | .venv/.dev
+	$(INSTALL) --requirement requirements/real.txt
+	@touch $@
 
 .venv/.bench: pyproject.toml requirements/bench.txt | .venv/.created
 	$(INSTALL) --requirement requirements/bench.txt --editable .

@@ -1,0 +1,41 @@
+"""Real environments leave nothing behind: no process, no mount, no network device, no control group."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.environments.real.dockerd import IMAGE, Docker, dockerd
+from tests.environments.real.processes import named_with
+from tests.environments.real.traces import traces
+
+
+def run_one(docker: Docker) -> None:
+    docker("run", "--detach", "--network=none", f"--cgroup-parent={docker.group}", IMAGE, "sleep", "1000000")
+
+
+class Mishap(Exception):
+    pass
+
+
+def test_docker_leaves_nothing_when_a_test_fails(scratch: Callable[[str], Path], layer: Path):
+    folder, before = scratch("left"), traces()
+    with pytest.raises(Mishap), dockerd(folder, layer) as docker:
+        run_one(docker)
+        assert traces() != before
+        raise Mishap
+    assert traces() == before
+    assert named_with(f"{folder}/") == []
+
+
+def test_an_engine_that_was_killed_leaves_nothing(scratch: Callable[[str], Path], layer: Path):
+    folder, before = scratch("killed"), traces()
+    with dockerd(folder, layer) as docker:
+        run_one(docker)
+        os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
+    assert traces() == before
+    assert named_with(f"{folder}/") == []
