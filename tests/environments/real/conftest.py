@@ -9,13 +9,17 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.environments.real import rootfs
+from tests.environments.real import oci, rootfs
+from tests.environments.real.containerd import IMAGE, Pods, containerd
 from tests.environments.real.dockerd import Docker, dockerd
+from tests.environments.real.guests import initramfs
+from tests.environments.real.kernels import Kernel, kernel
 from tests.environments.real.surroundings import DEMO
 
 HERE = Path(__file__).parent
@@ -55,9 +59,7 @@ def scratch() -> Iterator[Callable[[str], Path]]:
     with tempfile.TemporaryDirectory(prefix="backstay-real-") as top:
 
         def make(name: str) -> Path:
-            folder = Path(top, name)
-            folder.mkdir()
-            return folder
+            return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=top))
 
         yield make
 
@@ -83,3 +85,23 @@ def here() -> Any:
 def docker(scratch: Callable[[str], Path], layer: Path) -> Iterator[Docker]:
     with dockerd(scratch("docker"), layer) as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def pods(scratch: Callable[[str], Path], layer: Path) -> Iterator[Pods]:
+    folder = scratch("cri")
+    archive = oci.image(layer, folder / "image.tar", IMAGE, ["/bin/sleep", "1000000"])
+    with containerd(folder, archive) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def initrd(scratch: Callable[[str], Path], root: Path) -> Callable[[str], tuple[Kernel, Path]]:
+    """The kernel of a flavour and what a machine boots from with it."""
+
+    @cache
+    def of(flavour: str) -> tuple[Kernel, Path]:
+        found = kernel(flavour)
+        return found, initramfs(root, found, scratch(flavour) / "initrd")
+
+    return of

@@ -151,7 +151,16 @@ def containerd(folder: Path, archive: Path) -> Iterator[Pods]:
 
         try:
             with serving(["containerd", "--config", config], ready, folder / "log"):
-                load = ["ctr", "--address", socket, "--namespace", "k8s.io", "images", "import", archive]
+                load: list[str | Path] = [
+                    "ctr",
+                    "--address",
+                    socket,
+                    "--namespace",
+                    "k8s.io",
+                    "images",
+                    "import",
+                    archive,
+                ]
                 subprocess.run(load, check=True, capture_output=True, timeout=120)
                 yield Pods(runtime, api_pb2, group, folder)
         finally:

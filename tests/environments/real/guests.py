@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qemu.qmp.legacy import QEMUMonitorProtocol
-
 from tests.environments.real.kernels import Kernel, copy_modules
-from tests.environments.real.needs import need_programs
+from tests.environments.real.needs import missing, need_programs
 from tests.environments.real.processes import serving, until
 
 MODULES = ("virtio_mmio", "virtio_pci", "virtio_balloon", "vmgenid", "overlay")
@@ -47,7 +45,7 @@ def initramfs(root: Path, kernel: Kernel, archive: Path) -> Path:
 class Guest:
     """One running virtual machine."""
 
-    monitor: QEMUMonitorProtocol
+    monitor: Any
     port: socket.socket
     received: bytearray = field(default_factory=bytearray)
 
@@ -112,7 +110,10 @@ def guest(
 ) -> Iterator[Guest]:
     """Boot a machine with so many MiB of memory; one that waits does not boot but takes in another by migration."""
     need_programs("qemu-system-x86_64", "qemu-img")
-    folder.mkdir()
+    try:
+        from qemu.qmp.legacy import QEMUMonitorProtocol
+    except ImportError as error:
+        missing(f"{error}")
     disk = folder / "disk.qcow2"
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk, "1G"], check=True)
     monitor, port = folder / "monitor", folder / "port"
@@ -137,7 +138,11 @@ def guest(
                 line.connect(str(port))
                 running = Guest(spoken, line)
                 if not waits:
-                    assert running.answer() == {"ready": True}
+                    try:
+                        assert running.answer() == {"ready": True}
+                    except (TimeoutError, AssertionError) as error:
+                        console = (folder / "console").read_text(errors="replace")
+                        raise AssertionError(f"the machine did not boot:\n{console[-3000:]}") from error
                 yield running
         finally:
             spoken.close()

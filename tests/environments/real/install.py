@@ -59,7 +59,9 @@ def install_kernel(flavour: str, package: str) -> None:
 def install_npm(package: str, version: str) -> None:
     place = DOWNLOADS / "npm"
     place.mkdir(parents=True, exist_ok=True)
-    code = npm(["install", "--prefix", str(place), "--no-audit", "--no-fund", "--ignore-scripts", f"{package}@{version}"])
+    code = npm(
+        ["install", "--prefix", str(place), "--no-audit", "--no-fund", "--ignore-scripts", f"{package}@{version}"]
+    )
     if code != 0:
         raise subprocess.CalledProcessError(code, f"npm install {package}")
 
@@ -69,7 +71,9 @@ def main() -> int:
         print("make real: real environments are installed and started by root, on Debian", file=sys.stderr)
         return 1
     apt = [package for package in APT if not installed(package)]
-    kernels = {flavour: package for flavour, package in KERNELS.items() if not (DOWNLOADS / "kernels" / flavour).exists()}
+    kernels = {
+        flavour: package for flavour, package in KERNELS.items() if not (DOWNLOADS / "kernels" / flavour).exists()
+    }
     if apt or kernels:
         do("apt-get", "update", "-qq")
     if apt:

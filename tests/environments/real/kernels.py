@@ -1,4 +1,4 @@
-"""Kernels for virtual machines: Debian's own packages, unpacked and not installed, with the modules that a guest loads."""
+"""Kernels for virtual machines: Debian's own packages, unpacked and not installed, with the modules guests load."""
 
 from __future__ import annotations
 

@@ -24,10 +24,15 @@ class Mishap(Exception):
 
 def test_docker_leaves_nothing_when_a_test_fails(scratch: Callable[[str], Path], layer: Path):
     folder, before = scratch("left"), traces()
-    with pytest.raises(Mishap), dockerd(folder, layer) as docker:
-        run_one(docker)
-        assert traces() != before
-        raise Mishap
+
+    def fail() -> None:
+        with dockerd(folder, layer) as docker:
+            run_one(docker)
+            assert traces() != before
+            raise Mishap
+
+    with pytest.raises(Mishap):
+        fail()
     assert traces() == before
     assert named_with(f"{folder}/") == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 from tests.environments.real.processes import until
@@ -40,5 +41,9 @@ def remove_groups(name: str) -> None:
             except ProcessLookupError:
                 pass
         for folder in sorted(folders, reverse=True):
-            until(lambda procs=folder / "cgroup.procs": not procs.read_text(), f"{folder} to be empty")
+            until(partial(_empty, folder), f"{folder} to be empty")
             folder.rmdir()
+
+
+def _empty(group: Path) -> bool:
+    return not (group / "cgroup.procs").read_text()

@@ -1,13 +1,12 @@
 """Runs inside a virtual machine: takes commands from the second serial port, one JSON text a line, and answers there.
 
-    {"run": [argv]}     run it to its end            {"code": 0, "out": "…", "err": "…"}
-    {"open": [argv]}    start it and keep its pipes  {"opened": pid}
-    {"ask": "line"}     give it a line               {"line": "what it wrote then"}
+{"run": [argv]}     run it to its end            {"code": 0, "out": "…", "err": "…"}
+{"open": [argv]}    start it and keep its pipes  {"opened": pid}
+{"ask": "line"}     give it a line               {"line": "what it wrote then"}
 """
 
 import json
 import subprocess
-import sys
 import tty
 
 PORT = "/dev/ttyS1"
@@ -15,7 +14,7 @@ PORT = "/dev/ttyS1"
 
 def main() -> None:
     with open(PORT, "r+b", buffering=0) as port:
-        tty.setraw(port)
+        tty.setraw(port.fileno())
         opened: subprocess.Popen[str] | None = None
         port.write(b'{"ready": true}\n')
         while line := port.readline():
@@ -39,4 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
