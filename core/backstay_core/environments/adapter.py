@@ -12,7 +12,7 @@ from backstay_core.environments.contract import (
 )
 from backstay_core.environments.health import Rule, look
 from backstay_core.environments.kinds import RecoveryType, RuntimeEnvironment
-from backstay_core.environments.reading import Once
+from backstay_core.environments.reading import Once, Reading
 from backstay_core.environments.sources import TIMESTAMP, Row, combine, take
 from backstay_core.failure import ConfigurationError, shown
 from backstay_core.options import nearest
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from backstay_core.environments.reading import Probe, Reading
+    from backstay_core.environments.reading import Probe
 
     Recover = Callable[[RuntimeEnvironmentAdapter, RecoveryType], RecoveryReport]
 
+SETTING = "setting:"
 SHORTEST_RATE = 1_000_000_000  # ns; over less than that, a rate is noise
 
 
@@ -61,10 +62,18 @@ class TableAdapter(RuntimeEnvironmentAdapter):
     def __init__(
         self, probe: "Probe", settings: "Mapping[str, Any] | None" = None, recover: "Recover | None" = None
     ) -> None:
-        self.probe = probe
         self.settings = dict(settings or {})
+        self._outside = probe
         self._recover = recover
         self._before: "dict[str, Reading[Any]]" = {}
+
+    def probe(self, question: str) -> "Reading[Any]":
+        """Asks the probe, or, for what the configuration says, the settings."""
+        if not question.startswith(SETTING):
+            return self._outside(question)
+        name = question[len(SETTING) :]
+        source = f"runtime_environments.{self.KEY}.{name}"
+        return Reading(self.settings.get(name), source, "the configuration does not say")
 
     def environment_type(self) -> RuntimeEnvironment:
         return self.ENVIRONMENT

@@ -1,23 +1,30 @@
 """The adapters of the environments, as tables."""
 
-from backstay_core.environments import health, machine
+from backstay_core.environments import boxed, function, guest, health, machine, others, pod
 from backstay_core.environments.adapter import Ability, TableAdapter
+from backstay_core.environments.cgroup import NO_LIMIT, NOT_MOUNTED, Group
 from backstay_core.environments.kinds import RuntimeEnvironment
+from backstay_core.environments.reading import MISSING, Once
+from backstay_core.environments.signals import SERVICE_ACCOUNT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from backstay_core.environments.reading import Probe, Reading
 
 
 def yes(value: "Any") -> bool:
     return bool(value)
 
 
-MACHINE_ABILITIES = (
+PYTHON_ABILITIES = (
+    Ability("multithreading", "fact:threads", test=yes),
     Ability("multiprocessing", "fact:processes", test=yes),
     Ability("process_management", "fact:processes", test=yes),
-    Ability("multithreading", "fact:threads", test=yes),
     Ability("file_system", "fact:writable", test=yes),
+)
+MACHINE_ABILITIES: "tuple[Ability, ...]" = PYTHON_ABILITIES + (
     Ability("network", "names:/sys/class/net", test=lambda names: any(name != "lo" for name in names)),
 )
 
@@ -34,102 +41,158 @@ class OperatingSystem(TableAdapter):
     SWITCHES = {"monitor_processes": machine.PROCESSES, "monitor_network": machine.NETWORK}  # noqa: RUF012
 
 
-class VirtualMachine(OperatingSystem):
+class VirtualMachine(TableAdapter):
     """A virtual machine."""
 
     ENVIRONMENT = RuntimeEnvironment.VIRTUAL_MACHINE
     KEY = "virtual_machine"
+    INFO = guest.INFO
+    USAGE = guest.USAGE
+    RULES = guest.RULES
+    ABILITIES = MACHINE_ABILITIES
+    SWITCHES = {"monitor_stolen_time": guest.STOLEN}  # noqa: RUF012
 
 
-class MicroVM(OperatingSystem):
+class MicroVM(VirtualMachine):
     """A minimal virtual machine, such as Firecracker's."""
 
     ENVIRONMENT = RuntimeEnvironment.MICRO_VM
     KEY = "micro_vm"
 
 
-class Container(OperatingSystem):
+class Container(TableAdapter):
     """A container."""
 
     ENVIRONMENT = RuntimeEnvironment.CONTAINER
     KEY = "container"
+    INFO = boxed.INFO
+    USAGE = boxed.USAGE
+    RULES = boxed.RULES
+    ABILITIES: "tuple[Ability, ...]" = MACHINE_ABILITIES
+    SWITCHES = {"monitor_resource_limits": boxed.LIMITS}  # noqa: RUF012
+
+    def findings(self) -> "dict[str, Reading[bool]]":
+        found = super().findings()
+        found["resource_limits"] = limits(Once(self.probe))
+        return found
 
 
-class KubernetesPod(OperatingSystem):
+class KubernetesPod(Container):
     """A container in a Kubernetes pod."""
 
     ENVIRONMENT = RuntimeEnvironment.KUBERNETES_POD
     KEY = "kubernetes_pod"
+    INFO = pod.INFO
+    USAGE = pod.USAGE
+    RULES = pod.RULES
+    ABILITIES = MACHINE_ABILITIES + (
+        Ability("service_discovery", f"exists:{SERVICE_ACCOUNT}/token", "env:KUBERNETES_SERVICE_HOST",
+                test=lambda token, host: True),
+    )  # fmt: skip
 
 
-class RealTimeOS(OperatingSystem):
-    """A real-time operating system."""
-
-    ENVIRONMENT = RuntimeEnvironment.REAL_TIME_OS
-    KEY = "real_time_os"
-
-
-class GameEngine(OperatingSystem):
-    """A game loop."""
-
-    ENVIRONMENT = RuntimeEnvironment.GAME_ENGINE
-    KEY = "game_engine"
-
-
-class Mobile(OperatingSystem):
-    """A telephone or tablet."""
-
-    ENVIRONMENT = RuntimeEnvironment.MOBILE
-    KEY = "mobile"
-
-
-class FunctionAsAService(OperatingSystem):
-    """A function that a platform starts for each event."""
-
-    ENVIRONMENT = RuntimeEnvironment.FUNCTION_AS_A_SERVICE
-    KEY = "function_as_a_service"
-
-
-class EdgeComputing(OperatingSystem):
-    """A gateway or device at the edge of the network."""
-
-    ENVIRONMENT = RuntimeEnvironment.EDGE_COMPUTING
-    KEY = "edge_computing"
-
-
-class Blockchain(OperatingSystem):
-    """A client of blockchain nodes."""
-
-    ENVIRONMENT = RuntimeEnvironment.BLOCKCHAIN
-    KEY = "blockchain"
-
-
-class WebAssembly(OperatingSystem):
+class WebAssembly(TableAdapter):
     """A WebAssembly host."""
 
     ENVIRONMENT = RuntimeEnvironment.WEBASSEMBLY
     KEY = "webassembly"
+    INFO = others.WEBASSEMBLY_INFO
+    USAGE = others.WEBASSEMBLY_USAGE
+    RULES = others.MEMORY_ALONE
+    ABILITIES = PYTHON_ABILITIES
 
 
-class EmbeddedBareMetal(OperatingSystem):
+class FunctionAsAService(TableAdapter):
+    """A function that a platform starts for each event."""
+
+    ENVIRONMENT = RuntimeEnvironment.FUNCTION_AS_A_SERVICE
+    KEY = "function_as_a_service"
+    INFO = function.INFO
+    USAGE = function.USAGE
+    RULES = health.MACHINE
+    ABILITIES = (Ability("multithreading", "fact:threads", test=yes),)
+
+
+class EdgeComputing(TableAdapter):
+    """A gateway or device at the edge of the network."""
+
+    ENVIRONMENT = RuntimeEnvironment.EDGE_COMPUTING
+    KEY = "edge_computing"
+    INFO = others.EDGE_INFO
+    USAGE = others.EDGE_USAGE
+    RULES = others.EDGE_RULES
+    ABILITIES = MACHINE_ABILITIES
+    SWITCHES = {"monitor_network": machine.NETWORK}  # noqa: RUF012
+
+
+class Blockchain(TableAdapter):
+    """A client of blockchain nodes."""
+
+    ENVIRONMENT = RuntimeEnvironment.BLOCKCHAIN
+    KEY = "blockchain"
+    INFO = others.BLOCKCHAIN_INFO
+    USAGE = machine.USAGE
+    RULES = health.MACHINE
+    ABILITIES = PYTHON_ABILITIES
+
+
+class EmbeddedBareMetal(TableAdapter):
     """A microcontroller without an operating system."""
 
     ENVIRONMENT = RuntimeEnvironment.EMBEDDED_BARE_METAL
     KEY = "embedded"
+    INFO = others.EMBEDDED_INFO
+    USAGE = others.EMBEDDED_USAGE
+    RULES = others.MEMORY_ALONE
+
+
+class RealTimeOS(TableAdapter):
+    """A real-time operating system."""
+
+    ENVIRONMENT = RuntimeEnvironment.REAL_TIME_OS
+    KEY = "real_time_os"
+    INFO = others.REAL_TIME_INFO
+    USAGE = others.REAL_TIME_USAGE
+    RULES = health.MACHINE
+    ABILITIES = MACHINE_ABILITIES
+
+
+class GameEngine(TableAdapter):
+    """A game loop."""
+
+    ENVIRONMENT = RuntimeEnvironment.GAME_ENGINE
+    KEY = "game_engine"
+    INFO = others.GAME_INFO
+    USAGE = machine.USAGE
+    RULES = health.MACHINE
+    ABILITIES = MACHINE_ABILITIES
+
+
+class Mobile(TableAdapter):
+    """A telephone or tablet."""
+
+    ENVIRONMENT = RuntimeEnvironment.MOBILE
+    KEY = "mobile"
+    INFO = others.MOBILE_INFO
+    USAGE = others.MOBILE_USAGE
+    RULES = others.MOBILE_RULES
+    ABILITIES = MACHINE_ABILITIES
+    SWITCHES = {"monitor_battery": others.BATTERY, "monitor_network": machine.NETWORK}  # noqa: RUF012
+
+
+def limits(probe: "Probe") -> "Reading[bool]":
+    """Is there a limit of memory, processors or processes around this process?"""
+    tried = [
+        row.read(probe, {}, {}) for row in boxed.INFO if any(isinstance(s, Group) and s.least for s in row.sources)
+    ]
+    for reading in tried:
+        if reading.value is not None:
+            return reading.of(True)
+    [first, *_] = tried
+    return first.of(False) if all(reading.reason in (NO_LIMIT, NOT_MOUNTED, MISSING) for reading in tried) else first
 
 
 ADAPTERS = (
-    OperatingSystem,
-    VirtualMachine,
-    MicroVM,
-    Container,
-    KubernetesPod,
-    RealTimeOS,
-    GameEngine,
-    Mobile,
-    FunctionAsAService,
-    EdgeComputing,
-    Blockchain,
-    WebAssembly,
-    EmbeddedBareMetal,
-)
+    OperatingSystem, VirtualMachine, MicroVM, Container, KubernetesPod, WebAssembly, FunctionAsAService,
+    EdgeComputing, Blockchain, EmbeddedBareMetal, RealTimeOS, GameEngine, Mobile,
+)  # fmt: skip

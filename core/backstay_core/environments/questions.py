@@ -15,6 +15,6 @@ def questions() -> "tuple[str, ...]":
                 asked += [question for question in getattr(source, "questions", ()) if question[:1] != "="]
     known: "dict[str, None]" = {}
     for question in sorted(asked):
-        if not question.startswith("psutil:"):
+        if not question.startswith(("psutil:", "setting:")):
             known[question] = None
     return tuple(known)

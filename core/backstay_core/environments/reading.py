@@ -12,6 +12,7 @@ Everything that is read from the outside is a *question* to a probe, which is a 
 `names:/sys/class/net`       the names in a directory
 `env:KUBERNETES_SERVICE_HOST` an environment variable
 `fact:platform`              what the interpreter knows
+`setting:total_memory`       what the configuration says of the environment
 ============================ ========================================================================================
 
 A target may answer more kinds (`statvfs:`, `clock:`, `psutil:`). A recorded environment is a table of answers, so what
@@ -49,6 +50,10 @@ class Reading(Generic[T]):
     def missing(self) -> bool:
         """Is the source known not to exist?"""
         return self.value is None and self.reason == MISSING
+
+    def of(self, value: "Any") -> "Reading[Any]":
+        """What follows from it: another value, with its source."""
+        return Reading(value, self.source, self.reason)
 
     def to_data(self) -> "dict[str, Any]":
         data: "dict[str, Any]" = {"value": self.value, "source": self.source}

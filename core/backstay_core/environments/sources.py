@@ -88,13 +88,11 @@ class Row:
             if reading.value is not None:
                 return reading
             failed.append(reading)
-        if len(failed) == 1:
-            return failed[0]
-        return Reading(
-            None,
-            ", ".join([reading.source for reading in failed]),
-            "; ".join([f"{reading.source}: {reading.reason}" for reading in failed]) or "nothing tells it here",
-        )
+        sources = ", ".join({reading.source: None for reading in failed})
+        reasons = {reading.reason: None for reading in failed}
+        if len(reasons) > 1:
+            reasons = {f"{reading.source}: {reading.reason}": None for reading in failed}
+        return Reading(None, sources, "; ".join(reasons) or "nothing tells it here")
 
 
 def combine(readings: "list[Reading[Any]]", parse: "Callable[..., Any]") -> "Reading[Any]":

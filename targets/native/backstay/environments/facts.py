@@ -92,6 +92,44 @@ def game_engine() -> str | None:
     return None
 
 
+def heap() -> list[int] | None:
+    """Bytes of MicroPython's heap that are taken, and that are free."""
+    import gc
+
+    taken: Callable[[], int] | None = getattr(gc, "mem_alloc", None)
+    free: Callable[[], int] | None = getattr(gc, "mem_free", None)
+    return None if taken is None or free is None else [taken(), free()]
+
+
+def scheduling() -> list[Any] | None:
+    """The scheduler's policy and priority of this process."""
+    if not hasattr(os, "sched_getscheduler"):
+        return None
+    names = {getattr(os, name): name for name in ("SCHED_OTHER", "SCHED_FIFO", "SCHED_RR", "SCHED_BATCH", "SCHED_IDLE")}
+    policy = os.sched_getscheduler(0)
+    return [names.get(policy, str(policy)), os.sched_getparam(0).sched_priority]
+
+
+def wasm_runtime() -> str | None:
+    pyodide = sys.modules.get("pyodide")
+    if pyodide is not None:
+        return f"pyodide {getattr(pyodide, '__version__', '')}".strip()
+    return "wasi" if sys.platform == "wasi" else None
+
+
+def wasm_memory() -> int | None:
+    """Bytes of the linear memory, where the host shows it."""
+    module = getattr(sys.modules.get("pyodide_js"), "_module", None)
+    return None if module is None else int(module.HEAPU8.length)
+
+
+def page_size() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
 FACTS: dict[str, Callable[[], Any]] = {
     "platform": lambda: sys.platform,
     "implementation": lambda: sys.implementation.name,
@@ -107,4 +145,9 @@ FACTS: dict[str, Callable[[], Any]] = {
     "threads": threads,
     "processes": processes,
     "writable": writable,
+    "heap": heap,
+    "scheduling": scheduling,
+    "wasm_runtime": wasm_runtime,
+    "wasm_memory": wasm_memory,
+    "page_size": page_size,
 }

@@ -134,6 +134,21 @@ class SystemProbe:
             return None if fallback is None else fallback()
         return time.clock_gettime_ns(number)
 
+    def _vmclock(self, path: str) -> dict[str, int]:
+        """Generation and disruption of the clock device of a virtual machine (``linux/vmclock-abi.h``)."""
+        descriptor = os.open(self._path(path), _FLAGS)
+        try:
+            data = os.read(descriptor, 112)
+        finally:
+            os.close(descriptor)
+        if len(data) < 112 or data[:4] != b"VCLK":
+            raise ValueError("no page of such a clock")
+        word: Callable[[int], int] = lambda at: int.from_bytes(data[at : at + 8], "little")  # noqa: E731
+        found = {"disruption": word(16)}
+        if word(24) & 1 << 8:  # VMCLOCK_FLAG_VM_GEN_COUNTER_PRESENT
+            found["generation"] = word(104)
+        return found
+
     def _psutil(self, name: str) -> dict[str, Any]:
         if sys.platform == "linux":
             raise ValueError("not asked on Linux, where /proc tells")
@@ -152,5 +167,6 @@ _KINDS: dict[str, Callable[[Any, str], Any]] = {
     "fact": SystemProbe._fact,
     "statvfs": SystemProbe._statvfs,
     "clock": SystemProbe._clock,
+    "vmclock": SystemProbe._vmclock,
     "psutil": SystemProbe._psutil,
 }

@@ -29,6 +29,7 @@ ANSWERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "uptime": lambda psutil: {"seconds": time.time() - psutil.boot_time()},
     "pids": lambda psutil: {"count": len(psutil.pids())},
     "process": _process,
+    "battery": lambda psutil: psutil.sensors_battery()._asdict(),
 }
 
 
