@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow real lint bench bench-all api mutate nightly timelines wasm clean
+.PHONY: help run test test-slow real lint docs bench bench-all api mutate nightly timelines wasm clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -47,6 +47,10 @@ lint: .venv/.dev ## check style, formatting, types, spelling and the import rule
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 	$(BIN)/lint-imports --no-cache
 
+docs: .venv/.docs ## build the documentation site, build/site, without network; every warning is an error
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env -d build/doctrees docs build/site
+	$(BIN)/python tools/site_links.py build/site
+
 bench: .venv/.bench ## measure against the budgets and four peers (ARGS="--quick --only one-breaker")
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -72,8 +76,8 @@ clean: ## remove everything that these targets made, .venv included
 	rm -rf .venv build dist .coverage htmlcov .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# What is installed is recorded in stamp files: .cli (enough to run), .dev (everything for tests and lint) and
-# .bench (what benchmarks compare with).
+# What is installed is recorded in stamp files: .cli (enough to run), .dev (everything for tests and lint),
+# .docs (what builds the site) and .bench (what benchmarks compare with).
 .venv/.created:
 	$(CREATE)
 	@touch $@
@@ -92,6 +96,10 @@ clean: ## remove everything that these targets made, .venv included
 
 .venv/.bench: pyproject.toml requirements/bench.txt | .venv/.created
 	$(INSTALL) --requirement requirements/bench.txt --editable .
+	@touch $@
+
+.venv/.docs: pyproject.toml requirements/docs.txt | .venv/.created
+	$(INSTALL) --requirement requirements/docs.txt --editable .
 	@touch $@
 
 .venv/.wasm: pyproject.toml requirements/dev.txt | .venv/.created

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import structlog
 
+from backstay_core.config.template import template
 from tests.docs.snippets import ELSEWHERE, ROOT, Snippet, pages, snippets
 
 ALL = {path: path.read_text("utf-8") for path in pages()}
@@ -12,8 +14,10 @@ HERE = {path: text for path, text in ALL.items() if path.relative_to(ROOT).as_po
 
 @pytest.mark.parametrize("snippet", [each for path, text in HERE.items() for each in snippets(path, text)], ids=str)
 def test_example_runs(snippet: Snippet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "backstay.toml").write_text(template(), "utf-8")  # what `backstay init` writes
     monkeypatch.chdir(tmp_path)
     snippet.run()
+    structlog.reset_defaults()
 
 
 def test_no_example_is_overlooked():

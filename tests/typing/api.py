@@ -1,7 +1,10 @@
 """Right uses, and the types that people get. Read by type checkers, never executed."""
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import Any, assert_type
+
+import structlog
 
 import backstay
 from backstay import (
@@ -23,6 +26,7 @@ from backstay import (
     shared,
 )
 from backstay.guarded import Guarded
+from backstay.logging import correlated, correlation_id, log_events
 from backstay.propagation import incoming, outgoing, require
 from backstay.testing import Decisions, Script, VirtualTime, assert_decisions, disabled, instant, record, run
 
@@ -262,3 +266,14 @@ def handler(headers: dict[str, str]) -> None:
         assert_type(outgoing("grpc-timeout", margin=0.05), dict[str, str])
     with backstay.deadline(2.0), backstay.deadline(None):
         assert_type(backstay.remaining(), float | None)
+
+
+# Logs.
+
+
+def logs(structured: structlog.BoundLogger) -> None:
+    policy.on("*", log_events(logging.getLogger("shop")))
+    policy.on("opened", log_events(structured, levels={"opened": logging.ERROR}))
+    with correlated("req-7") as request:
+        assert_type(request.id, str)
+        assert_type(correlation_id(), str | None)
