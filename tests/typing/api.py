@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import Any, assert_type
 
-import structlog
+from structlog.typing import FilteringBoundLogger
 
 import backstay
 from backstay import (
@@ -271,7 +271,7 @@ def handler(headers: dict[str, str]) -> None:
 # Logs.
 
 
-def logs(structured: structlog.BoundLogger) -> None:
+def logs(structured: FilteringBoundLogger) -> None:
     policy.on("*", log_events(logging.getLogger("shop")))
     policy.on("opened", log_events(structured, levels={"opened": logging.ERROR}))
     with correlated("req-7") as request:

@@ -14,6 +14,7 @@ from backstay.cli.doctor import doctor
 from backstay.cli.env import env
 from backstay.cli.files import init, validate
 from backstay.cli.policy import policy
+from backstay.cli.version import version
 from backstay.cli.wasm import wasm
 from backstay_core import __version__
 
@@ -66,7 +67,7 @@ def backstay(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (classify, completion, demo, doctor, env, init, policy, validate, wasm):
+for command in (classify, completion, demo, doctor, env, init, policy, validate, version, wasm):
     backstay.add_command(command)
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from backstay.policy import Policy
 
 FINDINGS = 1
-WIDTH = 72
+WIDTH, PICTURE = 72, 60  # at most, where the terminal is wide enough
 
 name_option = click.option("--policy", "name", metavar="NAME", help="Only the policy of that name.")
 
@@ -72,13 +72,23 @@ def explain(file: str, name: str | None, as_json: bool) -> int:
     if as_json:
         click.echo(as_text(told))
         return 0
+    width = columns()
     for i, (title, policy) in enumerate(chosen(file, name).items()):
         click.echo(("\n" if i else "") + click.style(title, bold=True))
         for number, sentence in enumerate(told[title]["strategies"], 1):
-            click.echo(click.wrap_text(sentence, WIDTH, f"  {number}. ", "     "))
-        for line in (*told[title]["worst_case"], *draw(worst_timeline(policy.options()), 60)):
+            click.echo(click.wrap_text(sentence, min(WIDTH, width), f"  {number}. ", "     "))
+        for sentence in told[title]["worst_case"]:
+            click.echo(click.wrap_text(sentence, min(WIDTH, width), "  ", "  "))
+        for line in draw(worst_timeline(policy.options()), min(PICTURE, width - 2)):
             click.echo(f"  {line}")
     return 0
+
+
+def columns() -> int:
+    """How wide the terminal is; without one, what a person reads well."""
+    import shutil
+
+    return max(20, shutil.get_terminal_size().columns)
 
 
 @policy.command(short_help="Say what is risky in a policy.")
