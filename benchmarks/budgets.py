@@ -38,6 +38,7 @@ BUDGETS = {
     "five-percent": Budget(1.25),
     "import-kernel": Budget(5, "ms"),
     "import-backstay": Budget(15, "ms"),
+    "command-help": Budget(150, "ms"),
     "compile-sync": Budget(1.2, "ms"),
     "compile-async": Budget(1.2, "ms"),
     "memory-breaker": Budget(200, "B"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -76,6 +77,23 @@ def importing(modules: tuple[str, ...], effort: Effort) -> Value:
     return Value(
         milliseconds, f"{len(loaded)} modules; {'loads ' + ', '.join(slow) if slow else 'none of the slow ones'}"
     )
+
+
+def help_of_the_command(effort: Effort) -> Value:
+    """How much longer `backstay --help` takes than an interpreter that does nothing, both as whole processes."""
+    nothing, command = (
+        min(process([sys.executable, *arguments]) for _ in range(min(effort.rounds, 10) + 1))
+        for arguments in (("-c", "pass"), ("-m", "backstay", "--help"))
+    )
+    return Value(command - nothing, f"{nothing:.0f} ms for the interpreter alone")
+
+
+def process(command: list[str]) -> float:
+    """Milliseconds that a program takes, with its bytecode written down."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    begin = perf_counter_ns()
+    subprocess.run(command, stdout=subprocess.DEVNULL, env=environment, check=True)
+    return (perf_counter_ns() - begin) / 1e6
 
 
 def unseen(policy: Policy, header: str) -> Any:
@@ -170,6 +188,7 @@ class Measure(NamedTuple):
 MEASURES = (
     Measure("import-kernel", "import the kernel of `backstay_core`", "ms", partial(importing, KERNEL)),
     Measure("import-backstay", "`import backstay`", "ms", partial(importing, ("backstay",))),
+    Measure("command-help", "`backstay --help`, more than a bare interpreter", "ms", help_of_the_command),
     Measure("compile-sync", "compile a frame: sync four", "ms", compiling),
     Measure("compile-async", "compile a frame: async six", "ms", compiling_async),
     Measure("memory-breaker", "memory of one breaker's state", "B", breaker_memory),
