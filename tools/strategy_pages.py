@@ -1,4 +1,5 @@
-"""Keeps docs/strategies true: ``python tools/strategy_pages.py`` writes what is made in it anew.
+"""Keeps docs/strategies true: ``python tools/strategy_pages.py`` writes what is made in it anew, and the rules of
+`backstay policy lint` in docs/ordering.md.
 
 There is a page for each kind in ``policy.STRATEGIES``. What it is for is written by hand; its rules come from the
 docstring of the module that has its options, its options from their `FIELDS`, and the picture from ``TRANSITIONS``, if
@@ -11,13 +12,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from backstay_core.advice import lint
 from backstay_core.config.tables import strategy_rows
 from backstay_core.options import Options
 from backstay_core.policy import STRATEGIES
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.conformance.rules import rules
+from tests.conformance.rules import RULE, rules
 from tools.config_docs import table
 from tools.made_parts import renew, renewed
 from tools.state_diagram import Transition, draw
@@ -25,6 +27,7 @@ from tools.state_diagram import Transition, draw
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "strategies"
 INDEX = PAGES / "index.md"
+ORDERING = ROOT / "docs" / "ordering.md"
 HEADINGS = ("## What it does", "## When", "## When not", "## Rules", "## Options")
 
 
@@ -85,9 +88,16 @@ def overview() -> str:
     return f"| strategy | role | what it is |\n|---|---|---|\n{rows}"
 
 
+def advice() -> str:
+    """The rules of lint, as a list."""
+    found = RULE.findall(lint.__doc__ or "")
+    return "".join(f"* **{letters}{number}** {' '.join(claim.split())}\n" for letters, number, claim in found)
+
+
 def made() -> dict[Path, str]:
     """Every file as it should be. Raises `FileNotFoundError` for a page that nobody has written."""
     files = {INDEX: renewed(INDEX.read_text("utf-8"), {"strategies": overview})}
+    files[ORDERING] = renewed(ORDERING.read_text("utf-8"), {"lint": advice})
     for kind, cls in STRATEGIES.items():
         files[page(kind)] = renewed(page(kind).read_text("utf-8"), parts(kind))
         if transitions(cls):

@@ -5,10 +5,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from backstay_core.advice.lint import RULES
 from backstay_core.policy import STRATEGIES
 from tools.made_parts import named, renewed
 from tools.state_diagram import draw, states
-from tools.strategy_pages import HEADINGS, PAGES, made, page, parts, transitions
+from tools.strategy_pages import HEADINGS, PAGES, advice, made, page, parts, transitions
 
 AGAIN = "run: python tools/strategy_pages.py"
 
@@ -36,8 +37,12 @@ def test_index_and_pictures_are_up_to_date():
         assert path.read_text("utf-8") == text, f"{path.name} is out of date; {AGAIN}"
 
 
+def test_every_rule_of_lint_is_on_the_page():
+    assert advice().count("**LI") == len(RULES)
+
+
 def test_nothing_else_is_there():
-    assert set(PAGES.iterdir()) == set(made())
+    assert set(PAGES.iterdir()) == {path for path in made() if path.parent == PAGES}
 
 
 @pytest.mark.parametrize("kind", [kind for kind, cls in STRATEGIES.items() if transitions(cls)])
