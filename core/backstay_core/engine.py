@@ -53,7 +53,10 @@ if TYPE_CHECKING:
 NONE = "none"
 MOST_CALLS = 10_000  # open at once
 MOST = (1 << 64) - 1
-COMMANDS = {"circuit_breaker": ("force-open", "force-closed", "disable", "metrics-only", "auto")}
+COMMANDS = {
+    "circuit_breaker": ("force-open", "force-closed", "disable", "metrics-only", "auto"),
+    "inject": ("enable", "disable"),
+}
 
 
 class Call:
@@ -268,6 +271,8 @@ class Engine:
             known = ", ".join(commands) or "nothing"
             raise EngineError("invalid-command", f"{layer.options.KIND} takes {known}; got {command[:40]!r}")
         getattr(layer, command.replace("-", "_"))(now)
+        for each in self.policies:
+            self.policies[each].refresh()
 
     def snapshot_policy(self, policy: int, now: int, wall: "int | None") -> str:
         """The policy's own snapshot, as `Policy.snapshot` of the native target makes it."""

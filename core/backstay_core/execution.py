@@ -38,7 +38,8 @@ EX5   An error in a user's own predicate ends the call with that error at once: 
 """
 
 from backstay_core.failure import NEUTRAL, NEVER, Failure
-from backstay_core.strategies.contract import BOUND, DRIVER, GATE, GRANTED, REFUSED
+from backstay_core.strategies.contract import BOUND, DRIVER, FAULT, GATE, GRANTED, REFUSED
+from backstay_core.strategies.contract import SUBSTITUTE as SUBSTITUTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,10 +160,35 @@ class Execution:
                 self.held[i] = layer.enter(now, self.policy.stream(self.number, i))
             elif role == BOUND:
                 inner = min(inner, now + layer.delay_ns)
+            elif role == FAULT:
+                if layer.draws and self.held[i] is None:
+                    self.held[i] = self.policy.stream(self.number, i)
+                if layer.strikes(now, self.held[i]):
+                    return self._strike(i, layer, now)
             i += 1
             self.deadlines[i] = inner
             self.at = i
         return self._operate(i, ATTEMPT)
+
+    def _strike(self, i: int, layer: "Any", now: int) -> "list[Action]":
+        """A fault on purpose, in place of what is inside layer `i` or before it (IN3 to IN6)."""
+        fault = layer.options.fault
+        if fault == "outcome":
+            return self._operate(i, SUBSTITUTE, i, None)
+        if fault == "error":
+            return self._up(i - 1, now, layer.failure(self._where(i)), None, 0)
+        return self._pause(i, now + layer.options.seconds_ns)
+
+    def _pause(self, i: int, until: int) -> "list[Action]":
+        """Wait at layer `i`; a Timeout outside that ends before that fires then (TO1)."""
+        outside = self.deadlines[i]
+        self.mode = PAUSED
+        self.deadlines[i + 1] = until
+        return [(WAIT, outside if outside < until and outside < self.deadlines[0] else until)]
+
+    def _where(self, i: int) -> str:
+        """How failures of Backstay's own name layer `i`."""
+        return f"{self.policy.name}: {self.layers[i].options.KIND}"
 
     def _operate(self, i: int, what: str, *more: "Any") -> "list[Action]":
         """An operation inside layers 0 … i−1."""
@@ -173,8 +199,7 @@ class Execution:
 
     def _not_admitted(self, i: int, now: int, answer: "Any") -> "list[Action]":
         if answer.decision == REFUSED:
-            where = f"{self.policy.name}: {self.layers[i].options.KIND}"
-            return self._up(i - 1, now, refused(answer.reason, answer.retry_after, where), None, 0)
+            return self._up(i - 1, now, refused(answer.reason, answer.retry_after, self._where(i)), None, 0)
         answer.until = min(answer.until, self.deadlines[i])
         self.held[i] = answer
         self.mode = QUEUED
@@ -204,18 +229,17 @@ class Execution:
                         self.policy.tell(now, "retry", pause)
                         if not pause:
                             return self._down(i + 1, now)
-                        self.mode = PAUSED
-                        self.deadlines[i + 1] = now + pause
-                        return [(WAIT, now + pause)]
+                        return self._pause(i, now + pause)
                 elif role == BOUND:
                     late = late or now - self.began[i] >= layer.delay_ns  # TO4
-                elif layer.applies_to_value(value) if failure is None else layer.applies(failure):
+                elif role == SUBSTITUTES and (
+                    layer.applies_to_value(value) if failure is None else layer.applies(failure)
+                ):
                     self.policy.tell(now, "fallback", failure)
                     return self._operate(i, SUBSTITUTE, i, failure)
             except Exception as error:  # EX5: a predicate of the user's
                 self._leave(0, now)
-                where = f"{self.policy.name}: {layer.options.KIND}"
-                return self._end((FAIL, 0, Failure("programming", f"{where}: {error!r}", cause=error)))
+                return self._end((FAIL, 0, Failure("programming", f"{self._where(i)}: {error!r}", cause=error)))
             i -= 1
         return self._end((COMPLETE, token) if failure is None else (FAIL, token, failure))
 
@@ -250,6 +274,9 @@ class Execution:
             if now < until:
                 return []
             deadlines[i + 1] = deadlines[i]
+            layer = self.layers[i]
+            if layer.ROLE == FAULT and layer.options.fault == "hang":
+                return self._up(i - 1, now, layer.failure(self._where(i)), None, 0)
             return self._down(i + 1, now)
         if self.mode == QUEUED:
             answer = self.layers[i].poll(self.held[i], now)

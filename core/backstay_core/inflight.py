@@ -11,7 +11,7 @@ from backstay_core.execution import PAUSED, QUEUED, RUNNING, Execution
 from backstay_core.failure import NEVER, SnapshotError
 from backstay_core.rng import Rng
 from backstay_core.state import RESUME, Reader, seal
-from backstay_core.strategies.contract import DRIVER, GATE, GRANTED, Ticket
+from backstay_core.strategies.contract import DRIVER, FAULT, GATE, GRANTED, Ticket
 from backstay_core.strategies.retry import Attempts
 
 TYPE_CHECKING = False
@@ -64,6 +64,7 @@ def save(execution: Execution, now: int) -> "dict[str, Any]":
         "token": execution.token,
         "remaining": _remaining(execution.deadlines[0], now),
         "layers": layers,
+        "drawn": [[i, execution.held[i].state] for i in _drawing(execution)],
     }
     return seal(KIND, execution.policy.fingerprint(), body)
 
@@ -102,11 +103,21 @@ def load(data: "Any", policy: "Policy", now: int, wake: "Callable[[], object] | 
         if queued is None:
             read.refuse("a call that waits must wait at a gate")
         execution.held[at] = _ticket(queued, policy.layers[at], now, wake)
-    elif mode == PAUSED and policy.layers[at].ROLE != DRIVER:
-        read.refuse("a call that pauses must pause at a driver")
+    elif mode == PAUSED and policy.layers[at].ROLE not in (DRIVER, FAULT):
+        read.refuse("a call that pauses must pause at a driver or a fault")
+    for i, state in read.rows("drawn", 2, most=(1 << 64) - 1):
+        if i >= depth or policy.layers[i].ROLE != FAULT:
+            read.refuse(f"there is no fault at {i}")
+        execution.held[i] = Rng(state)
     execution.at = at
     execution.mode = mode
     return execution
+
+
+def _drawing(execution: Execution) -> "list[int]":
+    """The layers whose random stream goes on through the whole call (IN9)."""
+    layers = execution.layers
+    return [i for i in range(len(layers)) if layers[i].ROLE == FAULT and execution.held[i] is not None]
 
 
 def _ticket(read: "Any", layer: "Any", now: int, wake: "Callable[[], object] | None") -> Ticket:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     KindNames = str | tuple[str, ...] | list[str]
 
 PPM = 1_000_000
+NO_FAULTS = ("rejected", "cancelled")  # kinds that no dependency causes
 LONGEST_NAME = 50  # of an option that is looked for among the known ones
 
 
@@ -126,6 +127,12 @@ def _anything(where: str, field: Field, value: "Any") -> "dict[str, Any]":
     return {field.name: value}
 
 
+def _fault(where: str, field: Field, value: "Any") -> "dict[str, Any]":
+    if not isinstance(value, str) or value in NO_FAULTS:
+        raise ConfigurationError(f"{where} must be a kind of failure that is no refusal; got {shown(value)}")
+    return {field.name: Failure(value).kind, field.name + "_make": None}
+
+
 CHECKS = {
     "count": _count,
     "seconds": _seconds,
@@ -135,6 +142,7 @@ CHECKS = {
     "failures": _failures,
     "results": _results,
     "anything": _anything,
+    "fault": _fault,
 }
 
 
@@ -244,6 +252,8 @@ class Options:
                 normal[field.name] = value.fingerprint()
             elif value is None or field.type in ("count", "flag", "choice"):
                 normal[field.name] = value
+            elif field.type == "fault":
+                normal[field.name] = value if getattr(self, field.name + "_make") is None else "code"
             elif field.type == "seconds":
                 normal[field.name] = getattr(self, field.name + "_ns")
             elif field.type == "ratio":

@@ -18,6 +18,7 @@ from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.contract import BOUND, inform
 from backstay_core.strategies.fallback import Fallback
+from backstay_core.strategies.inject import Inject
 from backstay_core.strategies.retry import Retry
 from backstay_core.strategies.timeout import Timeout
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from backstay_core.strategies.contract import State
 
-STRATEGIES = {cls.KIND: cls for cls in (Bulkhead, CircuitBreaker, Fallback, Retry, Timeout)}
+STRATEGIES = {cls.KIND: cls for cls in (Bulkhead, CircuitBreaker, Fallback, Inject, Retry, Timeout)}
 
 
 class Shared:
@@ -74,10 +75,14 @@ class Policy:
         self.strategies = strategies
         self.layers: "tuple[State, ...]" = tuple(layers)
         self.calls = 0
-        self.draws = any(layer.draws for layer in layers)
-        self.bounded = any(layer.ROLE == BOUND for layer in layers)
+        self.refresh()
         self.emit: "Callable[[int, str, Any], object] | None" = None
         self._fingerprint = ""
+
+    def refresh(self) -> None:
+        """Look anew at what its strategies need of a call; to be called when one was switched on or off by hand."""
+        self.draws = any(layer.draws for layer in self.layers)
+        self.bounded = any(layer.ROLE == BOUND for layer in self.layers)
 
     def tell(self, now: int, event: str, detail: "Any" = None) -> None:
         """Tell whoever watches (`emit`) of an event of the whole call."""

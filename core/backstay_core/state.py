@@ -109,7 +109,7 @@ class Reader:
             raise SnapshotError(f"{self._where}: {name} has more than {size} bits")
         return bits
 
-    def rows(self, name: str, width: int) -> "list[list[int]]":
+    def rows(self, name: str, width: int, most: int = NEVER) -> "list[list[int]]":
         """A list of rows of `width` whole numbers ≥ 0."""
         value = self._get(name)
         if not isinstance(value, (list, tuple)):
@@ -119,7 +119,7 @@ class Reader:
             if not isinstance(row, (list, tuple)) or len(row) != width:
                 raise SnapshotError(f"{self._where}: {name} must hold rows of {width} numbers; got {shown(row)}")
             numbers = [self._whole(name, item) for item in row]
-            if min(numbers) < 0 or max(numbers) > NEVER:
+            if min(numbers) < 0 or max(numbers) > most:
                 raise SnapshotError(f"{self._where}: {name} is out of range: {shown(row)}")
             rows.append(numbers)
         return rows

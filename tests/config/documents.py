@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from backstay_core.config.rows import BUDGET_ROWS, KIND_NAMES, Row
 from backstay_core.config.tables import ENVIRONMENTS, shareable, strategy_rows
+from backstay_core.failure import KINDS
+from backstay_core.options import NO_FAULTS
 from backstay_core.policy import STRATEGIES
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -39,6 +41,8 @@ def values(row: Row, budgets: list[str]) -> st.SearchStrategy[Any]:
             return st.sampled_from(row.field.choices)
         case "failures":
             return st.sampled_from(KIND_NAMES) | st.lists(st.sampled_from(KIND_NAMES), min_size=1, max_size=3)
+        case "fault":
+            return st.sampled_from([kind for kind in sorted(KINDS) if kind not in NO_FAULTS])
         case "results":
             return TEXTS | st.lists(TEXTS, min_size=1, max_size=3)
         case "budget":

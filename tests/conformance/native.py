@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-from backstay import Fallback, Policy, UnifiedError
+from backstay import Fallback, Inject, Policy, UnifiedError
 from backstay.ambient import AMBIENT
 from backstay_core.clock import SECOND
 from backstay_core.failure import Failure
@@ -161,6 +161,8 @@ class World(simulate.World):
             options: Any = self.kind.strategy_from_data(row, data["name"])
             if isinstance(options, Fallback):
                 options = options.replace(value=self.substitute(position))
+            elif isinstance(options, Inject):
+                options = options.replace(value=partial(self.substitute(position), None))
             strategies.append(options)
         return self.made(self.kind(data["name"], *strategies, seed=data.get("seed", 0)))
 
@@ -169,6 +171,12 @@ class World(simulate.World):
         strategies: list[Any] = list(first.strategies)
         strategies[position] = strategies[position].replace(**{option: simulate.Raises()})
         self.policies[0] = self.made(self.kind(first.name, *strategies, seed=first.seed))
+
+    def manual(self, what: Any, now: int) -> None:
+        super().manual(what, now)
+        if what["do"] in ("enable", "disable"):
+            for policy in self.policies:
+                policy._switched()
 
     def made(self, policy: Policy) -> Policy:
         policy.ports = self.ports

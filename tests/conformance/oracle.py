@@ -34,6 +34,7 @@ class Call:
         self.operation = None  # the one that is running
         self.now = 0  # the latest time it has heard of
         self.trace = []
+        self.streams = {}  # of the faults, by position
         self.life: Any = None  # the generator, once it has begun
         self.over = False
 
@@ -100,7 +101,7 @@ class Call:
 
     def live(self):
         self.number = self.policy.begun
-        self.policy.begun += 1
+        self.policy.begun += any(part.draws() for part in self.policy.parts)  # PO3
         bounded = any(part.role == "bound" for part in self.policy.parts)
         if bounded and self.now >= self.caller:
             result = Outcome(kind="rejected", reason="NO_TIME", own=True)  # TO6
@@ -155,7 +156,7 @@ class Call:
     def deadline(self):
         return min([self.caller] + [end for _, end in self.ends])
 
-    # -- the four roles ------------------------------------------------------------------------------------------------
+    # -- the roles -----------------------------------------------------------------------------------------------------
 
     def bound(self, part, position):
         end = self.now + part.delay
@@ -179,6 +180,25 @@ class Call:
         if part.answers(result):
             return (yield from self.operate("substitute", position))  # FB4, FB5
         return result
+
+    def fault(self, part, position):
+        if not part.strikes(lambda: self.streams.setdefault(position, self.stream(position))):
+            return (yield from self.enter(position + 1))
+        if part.fault == "outcome":
+            return (yield from self.operate("substitute", position))  # IN5
+        if part.fault in ("latency", "hang"):
+            until = self.now + part.lasts
+            ends = [end for _, end in self.ends if end < until]
+            self.note("wait", min([until, *ends]))
+            self.world.at(min([until, *ends]), self.wake)
+            while self.now < until:
+                yield  # IN7
+        if part.fault == "latency":
+            return (yield from self.enter(position + 1))  # IN4
+        return Outcome(kind=part.failure, reason="INJECTED", own=True)  # IN3, IN6
+
+    def stream(self, position):
+        return stream(self.policy.seed, self.number, position)
 
     def gate(self, part, position):
         answer = part.admit(self.now, self.may_wait)
@@ -213,7 +233,7 @@ class Call:
                 return answer
 
     def driver(self, part, position):
-        run = part.enter(self.now, stream(self.policy.seed, self.number, position))
+        run = part.enter(self.now, self.stream(position))
         while True:
             result = yield from self.enter(position + 1)
             pause = part.again(run, result, self.now, self.deadline())

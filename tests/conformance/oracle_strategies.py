@@ -19,6 +19,9 @@ class Refusal:
 
 
 class Strategy:
+    def draws(self):
+        return False
+
     def somebody_waits(self):
         return False
 
@@ -183,6 +186,9 @@ class Retry(Strategy):
         self.pushback_cap = ns(options.get("pushback_cap", 60.0))
         self.budget = Budget(options["budget"]) if "budget" in options else None
 
+    def draws(self):
+        return self.base > 0 and self.backoff in ("full_jitter", "decorrelated")
+
     def enter(self, now, random):
         if self.budget:
             self.budget.deposit(now)
@@ -229,3 +235,36 @@ class Retry(Strategy):
             longest = longest * self.factor // MILLION
         longest = min(longest, self.cap)
         return longest if self.backoff == "exponential" else run.random.below(longest + 1)
+
+
+class Inject(Strategy):
+    role = "fault"
+
+    def __init__(self, options, seed):
+        self.fault = options.get("fault", "error")
+        self.on = options.get("enabled", False)
+        self.rate = millionths(options.get("rate", 1.0))
+        self.every = options.get("every", 1)
+        self.failure = options.get("failure", "unavailable")
+        self.lasts = ns(options.get("seconds", 1.0))
+        self.entered = 0
+
+    def strikes(self, random):
+        """`random` gives the call's next number (IN9)."""
+        if not self.on:
+            return False  # IN1
+        self.entered += 1
+        if self.entered % self.every:
+            return False
+        if self.rate in (0, MILLION):
+            return self.rate > 0
+        return random().below(MILLION) < self.rate  # IN2
+
+    def draws(self):
+        return self.on and 0 < self.rate < MILLION
+
+    def enable(self, now):
+        self.on = True
+
+    def disable(self, now):
+        self.on = False

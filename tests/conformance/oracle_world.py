@@ -5,7 +5,7 @@ import copy
 from backstay_core.failure import KINDS
 from backstay_core.rng import stream
 from tests.conformance.oracle_breaker import CircuitBreaker
-from tests.conformance.oracle_strategies import Bulkhead, Fallback, Retry, Timeout
+from tests.conformance.oracle_strategies import Bulkhead, Fallback, Inject, Retry, Timeout
 
 BY_KIND = {
     "timeout": Timeout,
@@ -13,6 +13,7 @@ BY_KIND = {
     "circuit_breaker": CircuitBreaker,
     "bulkhead": Bulkhead,
     "retry": Retry,
+    "inject": Inject,
 }
 
 

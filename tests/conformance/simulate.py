@@ -197,6 +197,7 @@ class World:
                 self.refused.append(now)
         else:
             getattr(policy.layers[what["strategy"]], what["do"])(now)
+            policy.refresh()
 
 
 def run(vector, agenda=Agenda):

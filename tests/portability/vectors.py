@@ -135,4 +135,10 @@ def _fallback(rng: Random) -> Vector:
     return {"kind": "fallback", "value": "substitute", **_some(rng, on=["timeout", "rejected"], results=["empty"])}
 
 
-_STRATEGIES = (_breaker, _breaker, _retry, _retry, _timeout, _bulkhead, _fallback)
+def _inject(rng: Random) -> Vector:
+    often = rng.choice(({"rate": rng.choice((0, 0.4, 1))}, {"every": rng.randint(1, 3)}, {"rate": 0.5, "every": 2}))
+    fault = rng.choice(("error", "latency", "outcome", "hang"))
+    return {"kind": "inject", "fault": fault, "enabled": rng.random() < 0.7, "seconds": 0.06, **often}
+
+
+_STRATEGIES = (_breaker, _breaker, _retry, _retry, _timeout, _bulkhead, _fallback, _inject)

@@ -12,6 +12,7 @@ Vector = dict[str, Any]
 
 KINDS = ("connect", "timeout", "unavailable", "throttle", "validation", "internal", "cancelled", "rejected", "unknown")
 LABELS = ("ok", "ok", "ok", "stale", "empty")
+FAULTS = ("error", "latency", "outcome", "hang")
 MODES = ("force_open", "force_closed", "disable", "metrics_only", "auto")
 
 MOMENTS = st.sampled_from((0, 0, 1, 5, 10, 10, 15, 20, 30, 50, 50, 75, 99.999999, 100, 100, 120, 150, 200, 300, 450.5))
@@ -92,7 +93,21 @@ def breakers(draw: DrawFn) -> Vector:
     )
 
 
-STRATEGIES = st.one_of(breakers(), RETRIES, BULKHEADS, TIMEOUTS, FALLBACKS)
+INJECTS = st.one_of(
+    *(
+        table(
+            "inject",
+            {"fault": st.sampled_from(FAULTS), "enabled": st.booleans(), **amount},
+            {"failure": st.sampled_from(("connect", "throttle", "internal")), "seconds": SECONDS},
+        )
+        for amount in (
+            {"rate": st.sampled_from((0, 0.3, 0.7, 1))},
+            {"every": st.integers(1, 3)},
+            {"rate": st.just(0.5), "every": st.just(2)},
+        )
+    )
+)
+STRATEGIES = st.one_of(breakers(), RETRIES, BULKHEADS, TIMEOUTS, FALLBACKS, INJECTS)
 SEEDS = st.integers(0, 2**64 - 1)
 
 
@@ -137,13 +152,15 @@ def calls(policy: SearchStrategy[int]) -> SearchStrategy[Vector]:
     )
 
 
-def hands(breakers: list[int]) -> SearchStrategy[Vector]:
-    """What an operator may do to a policy with circuit breakers at these positions."""
+def hands(breakers: list[int], faults: list[int]) -> SearchStrategy[Vector]:
+    """What an operator may do to a policy with circuit breakers and faults at these positions."""
     restore = st.fixed_dictionaries({"at": MOMENTS, "do": st.sampled_from(("resume", "revive"))})
-    if not breakers:
-        return restore
-    mode = {"at": MOMENTS, "do": st.sampled_from(MODES), "strategy": st.sampled_from(breakers)}
-    return st.one_of(restore, st.fixed_dictionaries(mode))
+    ways = [restore]
+    for modes, positions in ((MODES, breakers), (("enable", "disable"), faults)):
+        if positions:
+            mode = {"at": MOMENTS, "do": st.sampled_from(modes), "strategy": st.sampled_from(positions)}
+            ways.append(st.fixed_dictionaries(mode))
+    return st.one_of(ways)
 
 
 @st.composite
@@ -159,7 +176,8 @@ def timelines(draw: DrawFn) -> Vector:
     vector["calls"] = draw(st.lists(calls(st.integers(0, len(vector.get("others", [])))), min_size=1, max_size=10))
     rows = policy["strategies"]
     found = [i for i, row in enumerate(rows) if row.get("kind") == "circuit_breaker"]
-    vector["manual"] = draw(st.lists(hands(found), max_size=2))
+    faults = [i for i, row in enumerate(rows) if row.get("kind") == "inject"]
+    vector["manual"] = draw(st.lists(hands(found, faults), max_size=2))
     judging = [i for i, row in enumerate(rows) if row.get("kind") in ("circuit_breaker", "retry", "fallback")]
     if judging and draw(st.integers(0, 7)) == 0:
         option = draw(st.sampled_from(("on", "results")))

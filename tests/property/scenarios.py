@@ -94,6 +94,15 @@ STRATEGIES: dict[str, tuple[dict[str, Option], dict[str, Option]]] = {
     ),
     "bulkhead": ({"limit": count(1, 3)}, {"queue": count(0, 3), "wait": perhaps_none(seconds(5, 300))}),
     "fallback": ({"value": choice("substitute")}, {"on": on, "results": choice(["stale"])}),
+    "inject": (
+        {"fault": choice("error", "latency", "outcome", "hang"), "enabled": choice(False, True)},
+        {
+            "failure": choice("connect", "throttle", "internal"),
+            "seconds": seconds(1, 200),
+            "rate": choice(*RATES),
+            "every": count(1, 3),
+        },
+    ),
 }
 NAMES = tuple(STRATEGIES)
 

@@ -7,6 +7,7 @@ from backstay_core.options import PPM
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.fallback import Fallback
+from backstay_core.strategies.inject import Inject
 from backstay_core.strategies.retry import CONSTANT, DECORRELATED, FULL_JITTER, Retry
 from backstay_core.strategies.timeout import Timeout
 
@@ -131,10 +132,25 @@ def _fallback(options: Fallback, around: "Strategies") -> str:
     return text + "."
 
 
+def _inject(options: Inject, around: "Strategies") -> str:
+    made = options.failure if isinstance(options.failure, str) else _named(options.failure, "")
+    what = {
+        "error": f"fails on purpose ({made})",
+        "latency": f"is held up on purpose for {seconds(options.seconds_ns)}",
+        "outcome": f"is answered on purpose with {options.value!r}",
+        "hang": f"hangs on purpose for {seconds(options.seconds_ns)}, then fails ({made})",
+    }[options.fault]
+    which = "Each call" if options.every == 1 else f"One of {options.every} calls"
+    often = "" if options.rate_ppm == PPM else f" with a probability of {share(options.rate_ppm)}"
+    off = "" if options.enabled else " It is off: nothing of it happens."
+    return f"{which} {what}{often}.{off}"
+
+
 SENTENCES: "dict[str, Callable[[Any, Strategies], str]]" = {
     "timeout": _timeout,
     "retry": _retry,
     "circuit_breaker": _breaker,
     "bulkhead": _bulkhead,
     "fallback": _fallback,
+    "inject": _inject,
 }

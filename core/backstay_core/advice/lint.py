@@ -21,6 +21,7 @@ LI10  A Fallback stands inside a Retry or a breaker. What it answers is a succes
 LI11  A bulkhead outside a Retry holds a place through the pauses between attempts.
 LI12  Calls may wait at a bulkhead without a limit: it has a queue, no `wait`, and no Timeout outside it.
 LI13  A breaker can hardly open: more than a thousand calls must fail first.
+LI14  An Inject is enabled: calls fail, wait or are answered on purpose.
 """
 
 from backstay_core.advice.bounds import Bounds, worst_case
@@ -30,6 +31,7 @@ from backstay_core.options import PPM
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.fallback import Fallback
+from backstay_core.strategies.inject import Inject
 from backstay_core.strategies.retry import CONSTANT, EXPONENTIAL, LINEAR, Retry
 from backstay_core.strategies.timeout import Timeout
 
@@ -209,6 +211,12 @@ def breaker_that_hardly_opens(strategies: "Strategies") -> "Iterator[Finding]":
             )
 
 
+def enabled_fault(strategies: "Strategies") -> "Iterator[Finding]":
+    for i in _of(Inject, strategies):
+        if strategies[i].enabled:  # type: ignore[attr-defined]
+            yield Finding("LI14", i, "it is enabled: calls go wrong on purpose", "leave it off but for a trial")
+
+
 RULES = (
     breaker_without_timeout,
     open_period_shorter_than_attempt,
@@ -223,4 +231,5 @@ RULES = (
     bulkhead_outside_retry,
     endless_wait,
     breaker_that_hardly_opens,
+    enabled_fault,
 )

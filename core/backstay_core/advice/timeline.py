@@ -9,6 +9,7 @@ from backstay_core.execution import ATTEMPT, START, WAIT, WAKE, Execution
 from backstay_core.failure import NEVER
 from backstay_core.policy import Policy
 from backstay_core.strategies.fallback import Fallback
+from backstay_core.strategies.inject import Inject
 from backstay_core.strategies.retry import Retry
 
 TYPE_CHECKING = False
@@ -22,7 +23,7 @@ MOST_SEGMENTS = 200
 
 def worst_timeline(strategies: "tuple[Options, ...]") -> "list[Segment]":
     """The attempts and pauses of such a call, in order; an attempt that nothing cuts short ends at NEVER."""
-    steady = [_with_longest_pauses(options) for options in strategies if not isinstance(options, Fallback)]
+    steady = [_with_longest_pauses(options) for options in strategies if not isinstance(options, (Fallback, Inject))]
     call = Execution(Policy("timeline", *steady, seed=0))
     segments: "list[Segment]" = []
     actions = call.step((START,), 0)

@@ -14,6 +14,8 @@ from backstay_core.config.tables import (
     shareable,
     strategy_rows,
 )
+from backstay_core.failure import KINDS
+from backstay_core.options import NO_FAULTS
 from backstay_core.policy import STRATEGIES
 from backstay_core.strategies.budget import Budget
 
@@ -110,6 +112,8 @@ def _type(row: Row) -> "dict[str, Any]":
     if row.type == "failures":
         name = {"anyOf": [{"enum": list(KIND_NAMES)}, {"type": "string", "description": "a name bound in code"}]}
         return {"anyOf": [name, {"type": "array", "items": name, "minItems": 1}]}
+    if row.type == "fault":
+        return {"enum": [kind for kind in sorted(KINDS) if kind not in NO_FAULTS]}
     if row.type == "results":
         return {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
     if row.type == "budget":

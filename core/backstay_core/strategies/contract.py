@@ -1,4 +1,4 @@
-"""The four roles of a strategy, and what a gate answers.
+"""The roles of a strategy, and what a gate answers.
 
 =========== =========================================================================================
 role        contract
@@ -9,6 +9,7 @@ gate        ``admit(now, wake)`` → a permit, a `Ticket` (wait) or a `Refusal`;
 driver      ``again(call, failure, now, deadline)`` → the pause before the next attempt, or None to give up
 bound       ``delay_ns`` for what is inside it
 substitute  ``applies(failure)``, ``applies_to_value(value)``: a value in place of a call
+fault       ``strikes(now, rng)``, ``failure(where)``: what goes wrong on purpose
 =========== =========================================================================================
 
 Whatever a gate answers says what it is by its ``decision``: the answer *is* the permit, the ticket or the refusal.
@@ -33,6 +34,7 @@ GATE = "gate"
 DRIVER = "driver"
 BOUND = "bound"
 SUBSTITUTE = "substitute"
+FAULT = "fault"
 
 GRANTED = 1
 WAITING = 0

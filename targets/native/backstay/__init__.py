@@ -8,13 +8,14 @@ from backstay.errors import (
     CircuitOpen,
     ConfigurationError,
     DeadlineExceeded,
+    Injected,
     Rejected,
     SnapshotError,
     TimedOut,
     UnifiedError,
 )
 from backstay.policy import Policy, shared
-from backstay.strategies import Budget, Bulkhead, CircuitBreaker, Fallback, Retry, Timeout
+from backstay.strategies import Budget, Bulkhead, CircuitBreaker, Fallback, Inject, Retry, Timeout
 from backstay_core import __version__
 from backstay_core.failure import Failure
 
@@ -35,6 +36,8 @@ __all__ = [
     "DeadlineExceeded",
     "Failure",
     "Fallback",
+    "Inject",
+    "Injected",
     "Policy",
     "Rejected",
     "Retry",

@@ -6,6 +6,7 @@
   `CircuitOpen`             … its circuit breaker is open
   `BulkheadFull`            … no place came free
   `DeadlineExceeded`        … the deadline of the caller leaves no room
+`Injected`                  an `Inject` made it fail on purpose
 `TimedOut`                  a `Timeout` has run out (also a `TimeoutError`)
 `ConfigurationError`        an option, a composition or a call that cannot mean anything (also a `ValueError`)
 `SnapshotError`             a snapshot that cannot be restored (also a `ValueError`)
@@ -20,11 +21,16 @@ from backstay.classifier import classify, register_classifier
 from backstay_core.clock import SECOND
 from backstay_core.failure import ConfigurationError, Failure, SnapshotError, UnifiedError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = [
     "BulkheadFull",
     "CircuitOpen",
     "ConfigurationError",
     "DeadlineExceeded",
+    "Injected",
     "Rejected",
     "SnapshotError",
     "TimedOut",
@@ -113,6 +119,25 @@ class TimedOut(UnifiedError, TimeoutError):
         return Failure("timeout", str(self), reason="TIMED_OUT", domain="backstay", cause=self)
 
 
+class Injected(UnifiedError):
+    """An `Inject` made the call fail on purpose, with this failure."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self._failure = failure
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _injected, (self._failure.to_data(),)
+
+    @property
+    def failure(self) -> Failure:
+        return self._failure
+
+
+def _injected(data: dict[str, Any]) -> Injected:
+    return Injected(Failure.from_data(data))
+
+
 #  reason of a refusal → exception class
 REFUSALS: dict[str, type[Rejected]] = {
     "CIRCUIT_OPEN": CircuitOpen,
@@ -127,6 +152,8 @@ def error_of(failure: Failure) -> BaseException:
     """The exception that a failure of Backstay's own is."""
     if isinstance(failure.cause, BaseException):
         return failure.cause
+    if failure.injected:
+        return Injected(failure)
     if failure.kind == "timeout":
         where, _, seconds = failure.message.rpartition(": not over after ")
         return TimedOut(where, float(seconds.removesuffix(" s")))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from backstay import forking
 from backstay_core.clock import SECOND
 from backstay_core.options import PPM
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from backstay.policy import Policy
     from backstay_core.strategies.breaker import Breaker
     from backstay_core.strategies.bulkhead import Places
+    from backstay_core.strategies.inject import Faults
     from backstay_core.strategies.retry import Retrier
 
 
@@ -105,8 +107,41 @@ class RetryHandle(Handle):
         return None if budget is None else budget.tokens / PPM
 
 
+class InjectHandle(Handle):
+    """An Inject."""
+
+    __slots__ = ()
+    _state: Faults
+
+    @property
+    def enabled(self) -> bool:
+        return self._state.enabled
+
+    @property
+    def injected(self) -> int:
+        """Faults so far."""
+        return self._state.injected
+
+    def enable(self) -> None:
+        """Inject from the next call on."""
+        self._state.enable(self._policy.ports.clock())
+        switched(self._state)
+
+    def disable(self) -> None:
+        self._state.disable(self._policy.ports.clock())
+        switched(self._state)
+
+
+def switched(state: Any) -> None:
+    """A strategy was switched on or off: policies that have it are compiled anew."""
+    for policy in forking.policies():
+        if any(layer is state for layer in policy.layers):
+            policy._switched()
+
+
 HANDLES: dict[str, type[Handle]] = {
     "circuit_breaker": BreakerHandle,
     "bulkhead": BulkheadHandle,
     "retry": RetryHandle,
+    "inject": InjectHandle,
 }

@@ -24,7 +24,6 @@ from backstay_core.execution import Execution
 from backstay_core.failure import ConfigurationError
 from backstay_core.options import Field, Options
 from backstay_core.policy import Shared
-from backstay_core.strategies.contract import BOUND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from backstay.blocks import Attempts
     from backstay.drivers.ports import Ports
     from backstay.guarded import Guarded
-    from backstay.handles import BreakerHandle, BulkheadHandle, RetryHandle
+    from backstay.handles import BreakerHandle, BulkheadHandle, InjectHandle, RetryHandle
     from backstay.watching import Listener
     from backstay_core.strategies.contract import State
 
@@ -196,11 +195,16 @@ class Policy(core.Policy):
         with interpreted.LOCK, compiler.LOCK:
             self.strategies = parts
             self.layers = layers
-            self.draws = any(layer.draws for layer in layers)
-            self.bounded = any(layer.ROLE == BOUND for layer in layers)
+            self.refresh()
             self._using.clear()
             self._renew_frames()
             return follow_change(self)
+
+    def _switched(self) -> None:
+        """One of its strategies was switched on or off by hand."""
+        with interpreted.LOCK, compiler.LOCK:
+            self.refresh()
+            self._renew_frames()
 
     def _renew_frames(self) -> None:
         for frame in (self._call, self._acall, *[reference() for reference in list(self._guarded)]):
@@ -242,6 +246,8 @@ class Policy(core.Policy):
         def __getitem__(self, kind: type[strategies.Bulkhead]) -> BulkheadHandle: ...
         @overload
         def __getitem__(self, kind: type[strategies.Retry]) -> RetryHandle: ...
+        @overload
+        def __getitem__(self, kind: type[strategies.Inject]) -> InjectHandle: ...
         @overload
         def __getitem__(self, kind: type[Options] | int) -> Handle: ...
 

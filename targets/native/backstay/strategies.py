@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
-from backstay.classification import check_failures
-from backstay_core.options import CHECKS
-from backstay_core.strategies import budget, bulkhead, circuit_breaker, fallback, retry, timeout
+from backstay.classification import check_failures, classify, is_exception_class
+from backstay_core.failure import ConfigurationError
+from backstay_core.options import CHECKS, Field
+from backstay_core.strategies import budget, bulkhead, circuit_breaker, fallback, inject, retry, timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import ParamSpec, TypeVar
+    from typing import Any, ParamSpec, TypeVar
+
+    from backstay_core.failure import Failure
 
     P = ParamSpec("P")
     R = TypeVar("R")
 
-__all__ = ["Budget", "Bulkhead", "CircuitBreaker", "Fallback", "Retry", "Timeout"]
+__all__ = ["Budget", "Bulkhead", "CircuitBreaker", "Fallback", "Inject", "Retry", "Timeout"]
 
 Budget = budget.Budget
+
+
+def check_fault(where: str, field: Field, value: Any) -> dict[str, Any]:
+    """The failure of an `Inject` as Python writes it: a kind by name, an exception class, or a function that makes or
+    raises an exception."""
+    if isinstance(value, str):
+        return CHECKS["fault"](where, field, value)
+    if (isinstance(value, type) and not is_exception_class(value)) or not callable(value):
+        raise ConfigurationError(
+            f"{where} must be a kind of failure, an exception class or a function that makes one; got {value!r}"
+        )
+
+    def make() -> Failure:
+        try:
+            error = value()
+        except Exception as raised:
+            error = raised
+        if not isinstance(error, BaseException):
+            error = ConfigurationError(f"{where}: {value!r} made {error!r}, which is no exception")
+        return classify(error)
+
+    return {field.name: value, field.name + "_make": make}
 
 
 class Decorator:
     """Makes a strategy a decorator: a policy of that one strategy, named after the function."""
 
-    CHECKS = dict(CHECKS, failures=check_failures)  # noqa: RUF012 - a constant table
+    CHECKS = dict(CHECKS, failures=check_failures, fault=check_fault)  # noqa: RUF012 - a constant table
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         from backstay.policy import Policy
@@ -50,4 +75,8 @@ class Fallback(Decorator, fallback.Fallback):
     __doc__ = fallback.Fallback.__doc__
 
 
-ALL = (Bulkhead, CircuitBreaker, Fallback, Retry, Timeout)
+class Inject(Decorator, inject.Inject):
+    __doc__ = inject.Inject.__doc__
+
+
+ALL = (Bulkhead, CircuitBreaker, Fallback, Inject, Retry, Timeout)

@@ -25,6 +25,9 @@ EVENTS = (
     "refused",
     "wait_over",  # a call waited for a place as long as it may
     "budget_exhausted",
+    "injected",  # detail: the fault
+    "switched_on",
+    "switched_off",
     *(event for _, event, _, _ in TRANSITIONS),  # opened, reopened: detail is the open period in ns
     *sorted(MODES),  # the operator's hand
 )

@@ -12,7 +12,7 @@ import weakref
 from types import SimpleNamespace
 from typing import Any
 
-from backstay import Fallback
+from backstay import Fallback, Inject
 from backstay import Policy as NativePolicy
 from backstay.drivers import interpreted
 from backstay.handles import HANDLES, Handle
@@ -36,7 +36,7 @@ def default_engine() -> Engine:
 
 def deciding(options: Options) -> Options:
     """The options as far as they decide: a substitute is the host's affair."""
-    return options.replace(value=None) if isinstance(options, Fallback) else options
+    return options.replace(value=None) if isinstance(options, (Fallback, Inject)) else options
 
 
 class Policy(NativePolicy):
@@ -149,6 +149,9 @@ class RemoteState:
     def disable(self, now: int) -> None:
         self._control("disable", now)
 
+    def enable(self, now: int) -> None:
+        self._control("enable", now)
+
     def metrics_only(self, now: int) -> None:
         self._control("metrics-only", now)
 
@@ -160,6 +163,8 @@ class RemoteState:
         body = self.snapshot(now)["state"]
         if name == "until":
             return now + int(body["remaining"])
+        if name == "enabled":
+            return body["mode"] == "on"
         if name == "free":
             return self.options.limit - body["inside"] - body["waiting"]
         if name == "budget" and body["budget"] is not None:

@@ -26,7 +26,7 @@ def check(policy: Policy, layers: tuple[Any, ...], *, asynchronous: bool) -> Non
             raise ConfigurationError(
                 f"policy {policy.name!r}: its {options.KIND} judges results, and a generator has none (GN10)"
             )
-        if layer.ROLE == SUBSTITUTE and not callable(options.value):
+        if (layer.ROLE == SUBSTITUTE or getattr(options, "fault", "") == "outcome") and not callable(options.value):
             where = f"policy {policy.name!r}: the {options.KIND} of a generator"
             check_items(options.value, where, asynchronous=asynchronous)
             if hasattr(options.value, "__next__") or hasattr(options.value, "__anext__"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from backstay_core.failure import ConfigurationError, Failure
+from backstay_core.strategies.contract import FAULT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,11 +66,13 @@ def refuse_coroutine(value: Any, where: str) -> None:
 
 
 def substitute_for(execution: Execution, action: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The substitute that a SUBSTITUTE action asks for: the Fallback's value, or what its function returns."""
+    """The substitute that a SUBSTITUTE action asks for: the strategy's value, or what its function returns."""
     options = execution.layers[action[3]].options
     value = options.value
     if not callable(value):
         return value
+    if execution.layers[action[3]].ROLE == FAULT:
+        return value()
     failure = action[4] or Failure("result", f"{execution.policy.name}: an unacceptable result", domain="backstay")
     if getattr(options, "TAKES_ARGUMENTS", False):
         return value(failure, *args, **kwargs)

@@ -22,7 +22,7 @@ from backstay.drivers.libraries import in_trio
 from backstay.drivers.operation import COROUTINE
 from backstay.errors import CircuitOpen, TimedOut
 from backstay.frames import judging, runtime
-from backstay.frames.composer import Composer
+from backstay.frames.composer import Composer, composable
 from backstay.frames.signature import ANYTHING, signature_of
 from backstay.frames.source import FrameLoader, code_of
 from backstay.notes import text_of
@@ -64,14 +64,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=LOCK._at_fork_reinit)  # type: ignore[attr-defined]
 
 
-def _loop_names(policy: Policy) -> dict[str, Any]:
+def _loop_names(policy: Policy, layers: tuple[Any, ...]) -> dict[str, Any]:
     """What async frames need besides; asyncio is imported when the first of them is compiled."""
     from asyncio import CancelledError, current_task
 
     from backstay.frames import elsewhere, loops
     from backstay.frames.timers import Homes
 
-    homes = Homes(policy.ports, tuple(x for x, layer in enumerate(policy.layers) if isinstance(layer, Deadline)))
+    homes = Homes(policy.ports, tuple(x for x, layer in enumerate(layers) if isinstance(layer, Deadline)))
     return {
         "CancelledError": CancelledError,
         "current_task": current_task,
@@ -91,8 +91,8 @@ def _names(policy: Policy, composer: Composer, function: Any) -> dict[str, Any]:
     """The global names of a frame that are its own."""
     names: dict[str, Any] = {"P": policy, "f": function, "clock": policy.ports.clock}
     if composer.asynchronous:
-        names.update(_loop_names(policy))
-    for x, layer in enumerate(policy.layers):
+        names.update(_loop_names(policy, composer.layers))
+    for x, layer in enumerate(composer.layers):
         names[f"L{x}"] = layer
         names[f"at{x}"] = composer.own[x]
         if isinstance(layer, Breaker):
@@ -171,7 +171,7 @@ def restart(frame: Any, policy: Policy, function: Any, *, asynchronous: bool, as
         generation = names.get("_bs_generation", -1) + 1
 
         def compiling() -> Any:
-            if policy.ports.stepwise:  # nothing takes the stand-in's place
+            if policy.ports.stepwise or not composable(policy.layers):  # nothing takes the stand-in's place
                 return interpreted.frame_for(policy, function, asynchronous=asynchronous, as_argument=as_argument)
             if asynchronous and in_trio():  # this call only: the next one may come from asyncio
                 from backstay.frames.elsewhere import runner_of

@@ -11,6 +11,7 @@ from backstay_core.options import KindMatcher
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.bulkhead import Places
 from backstay_core.strategies.fallback import Substitute
+from backstay_core.strategies.inject import Faults
 from backstay_core.strategies.retry import Retrier
 from backstay_core.strategies.timeout import Deadline
 
@@ -26,12 +27,20 @@ GATES = (Breaker, Places)
 CARRIES = '(_bs_x := _bs_e.__dict__) and (_bs_len(_bs_x) > 1 or "__notes__" not in _bs_x)'
 
 
+def composable(layers: tuple[Any, ...]) -> bool:
+    """Can these strategies be written as one frame? What is not is carried out step by step: an `Inject` that is on is
+    there for trials, and nobody pays for it in a frame."""
+    return not any(isinstance(layer, Faults) and layer.enabled for layer in layers)
+
+
 class Composer:
     """One frame in the making. `names` are the global names that its code will find."""
 
     def __init__(self, policy: Policy, asynchronous: bool, call: str, arguments: str, *, checked: bool) -> None:
         self.policy = policy
-        self.layers: tuple[Any, ...] = policy.layers
+        #  an Inject that is off is left out; the others draw by their place in the policy
+        self.places = tuple(x for x, layer in enumerate(policy.layers) if not isinstance(layer, Faults))
+        self.layers: tuple[Any, ...] = tuple(policy.layers[x] for x in self.places)
         self.asynchronous = asynchronous
         self.call = call
         self.arguments = arguments

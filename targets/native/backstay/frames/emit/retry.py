@@ -137,7 +137,7 @@ def _pause(c: Composer, x: int, pushback: str, error: bool) -> None:
         return
     with w.block(f"if _bs_c{x} is None:"):
         began = f"_bs_b{x}" if options.total_ns is not None else "0"
-        stream = f"_bs_P.stream(_bs_i, {x})" if retrier.draws else "None"
+        stream = f"_bs_P.stream(_bs_i, {c.places[x]})" if retrier.draws else "None"
         w.line(f"_bs_c{x} = _bs_Attempts({began}, {stream})")
     pushback_asked = "0"
     if error:

@@ -1,0 +1,138 @@
+"""Faults on purpose: what they look like in Python, and that an Inject that is off costs nothing."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from backstay import CircuitBreaker, ConfigurationError, Fallback, Inject, Injected, Policy, Retry, TimedOut, Timeout
+from backstay.errors import classify
+from tests.support.worlds import Script, World
+
+FINE = Script((0, "fine"))
+
+
+class Broken(Exception):
+    pass
+
+
+def raising() -> Exception:
+    raise Broken("raised")
+
+
+def test_off_is_nothing_at_all(world: World):
+    policy = world.policy(Inject(fault="error"))
+    assert world.call(policy, Script((0, "fine"))) == "fine"
+    assert policy[Inject].injected == 0
+
+
+def test_off_leaves_no_line_in_the_frame():
+    def call() -> str:
+        return "fine"
+
+    plain = Policy("p", CircuitBreaker(), seed=1)(call)
+    with_inject = Policy("p", CircuitBreaker(), Inject(rate=0.5), seed=1)(call)
+    assert plain() == with_inject() == "fine"
+    assert plain.__source__ == with_inject.__source__  # type: ignore[attr-defined]
+
+
+def test_the_error_is_one_of_ours(world: World):
+    policy = world.policy(Inject(enabled=True, failure="throttle"))
+    with pytest.raises(Injected, match="p: inject: injected") as caught:
+        world.call(policy, FINE)
+    failure = classify(caught.value)
+    assert (failure.kind, failure.injected, failure.reason) == ("throttle", True, "INJECTED")
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert classify(again) == failure
+
+
+@pytest.mark.parametrize("failure", [Broken, lambda: Broken("made"), raising])
+def test_an_exception_of_the_user(world: World, failure: Any):
+    policy = world.policy(Inject(enabled=True, failure=failure))
+    with pytest.raises(Broken):
+        world.call(policy, FINE)
+
+
+def test_what_is_made_is_an_exception(world: World):
+    policy = world.policy(Inject(enabled=True, failure=lambda: "no exception"))
+    with pytest.raises(ConfigurationError, match="which is no exception"):
+        world.call(policy, FINE)
+
+
+def test_a_timeout_that_is_injected_is_no_timeout_of_a_policy(world: World):
+    policy = world.policy(Inject(enabled=True, failure="timeout"))
+    with pytest.raises(Injected):
+        world.call(policy, FINE)
+
+
+@pytest.mark.parametrize("value", ["made up", lambda: "made up"])
+def test_outcome(world: World, value: Any):
+    assert world.call(world.policy(Inject("outcome", enabled=True, value=value)), FINE) == "made up"
+
+
+def test_latency(world: World):
+    assert world.call(world.policy(Inject("latency", enabled=True, seconds=2)), FINE) == "fine"
+    assert world.now == 2_000_000_000
+
+
+def test_a_timeout_ends_a_hang(world: World):
+    with pytest.raises(TimedOut):
+        world.call(world.policy(Timeout(0.5), Inject("hang", enabled=True, seconds=2)), FINE)
+    assert world.now == 500_000_000
+
+
+def test_switched_on_and_off_while_it_runs(world: World):
+    policy = world.policy(Retry(2, base=0), Inject(rate=0.5, failure="internal"), seed=4)
+    heard: list[str] = []
+    policy.on("*", lambda event: heard.append(event.name))
+    function = world.function(Script(*[(0, "fine")] * 40))
+    guarded = policy(function)
+
+    def injected() -> int:
+        found = 0
+        for _ in range(10):
+            try:
+                assert world.run(guarded) == "fine"
+            except Injected:
+                found += 1
+        return found
+
+    assert injected() == 0
+    policy[Inject].enable()
+    assert policy[Inject].enabled
+    assert 0 < injected() == policy[Inject].injected < 10
+    policy[Inject].disable()
+    before = policy[Inject].injected
+    assert injected() == 0
+    assert heard == ["switched_on", *["injected"] * before, "switched_off"]
+
+
+def test_a_fallback_is_told(world: World):
+    policy = world.policy(Fallback(lambda failure: failure.injected), Inject(enabled=True))
+    assert world.call(policy, FINE) is True
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fault": "fire"}, "must be one of error, latency, outcome, hang"),
+        ({"rate": 1.5}, "at most 1"),
+        ({"every": 0}, "at least 1"),
+        ({"failure": "rejected"}, "a kind of failure that is no refusal"),
+        ({"failure": "on fire"}, "failure kind must be one of"),
+        ({"failure": 3}, "an exception class or a function"),
+        ({"failure": int}, "an exception class or a function"),
+        ({"seconds": 0}, "at least"),
+        ({"enabled": 1}, "must be True or False"),
+    ],
+)
+def test_bad_input(options: dict[str, Any], message: str):
+    with pytest.raises(ConfigurationError, match=message):
+        Inject(**options)
+
+
+def test_no_block_can_be_answered():
+    with pytest.raises(ConfigurationError, match="AB8"):
+        Policy("p", Inject("outcome", enabled=True)).attempts()
