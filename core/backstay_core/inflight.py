@@ -103,7 +103,7 @@ def load(data: "Any", policy: "Policy", now: int, wake: "Callable[[], object] | 
         if queued is None:
             read.refuse("a call that waits must wait at a gate")
         execution.held[at] = _ticket(queued, policy.layers[at], now, wake)
-    elif mode == PAUSED and policy.layers[at].ROLE not in (DRIVER, FAULT):
+    elif mode == PAUSED and policy.layers[at].ROLE != DRIVER and policy.layers[at].ROLE != FAULT:
         read.refuse("a call that pauses must pause at a driver or a fault")
     for i, state in read.rows("drawn", 2, most=(1 << 64) - 1):
         if i >= depth or policy.layers[i].ROLE != FAULT:
