@@ -231,7 +231,7 @@ def test_a_storm_of_reloads(start):
             for turn in range(300):
                 try:
                     assert work(turn % 3 == number % 3) in ("done", "substitute")
-                    assert patient.call(len, "ab") == 2
+                    assert patient.call(len, "ab") in (2, "substitute")
                 except (ConnectionError, CircuitOpen):
                     pass
         except BaseException as error:
