@@ -42,6 +42,7 @@ BUDGETS = {
     "compile-sync": Budget(1.2, "ms"),
     "compile-async": Budget(1.2, "ms"),
     "memory-breaker": Budget(200, "B"),
+    "memory-key": Budget(400, "B"),
     "simulated": Budget(100_000, "calls/s", least=True),
 }
 

@@ -75,6 +75,8 @@ CASES = (
     Case("sync-six", "sync: the four, total and attempt Timeout", WRAPPER, _wrapper, lambda: stacks.six()(fetch)),
     Case("sync-call", "sync: the four by `policy.call(f, …)`", WRAPPER, _wrapper,
          lambda: _through_call(stacks.four())),
+    Case("sync-keyed", "sync: the four by `keyed.call(f, …)`", WRAPPER, _wrapper,
+         lambda: _through_call(stacks.four().keyed(lambda key: key))),
     Case("one-breaker", "sync: one CircuitBreaker", WRAPPER, _wrapper, lambda: stacks.breaker()(fetch),
          peers="breaker"),
     Case("async-five", "async: the four and an attempt Timeout", AWRAPPER, _awrapper,

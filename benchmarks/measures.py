@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import backstay
 import backstay_core
-from backstay import CircuitBreaker, Policy
+from backstay import CircuitBreaker, Policy, Retry, Timeout
 from backstay_core.failure import OK, Failure
 from benchmarks import stacks
 from benchmarks.baselines import KEY
@@ -173,6 +173,14 @@ def breaker_memory(effort: Effort) -> Value:
     return Value(weighed(worn), f"{weighed(lambda i: options.state(seed + i)):.0f} B when new")
 
 
+def key_memory(effort: Effort) -> Value:
+    """A key of a keyed policy after a call that succeeded. The key itself is not counted: the caller has it."""
+    keyed = Policy("keyed", Timeout(5.0), Retry(), CircuitBreaker(), Timeout(1.0)).keyed(most=1_000_000)
+    keyed.of("warm").call(len, "warm")
+    names = [f"host-{number:06}.example.com" for number in range(60_000)]
+    return Value(weighed(lambda i: keyed.of(names[i]).call(len, names[i]), 40_000), "with Timeout, Retry and breaker")
+
+
 def simulating(effort: Effort) -> Value:
     return Value(max(simulated_rate(40 * effort.tries) for _ in range(min(effort.tries, 10))))
 
@@ -192,5 +200,6 @@ MEASURES = (
     Measure("compile-sync", "compile a frame: sync four", "ms", compiling),
     Measure("compile-async", "compile a frame: async six", "ms", compiling_async),
     Measure("memory-breaker", "memory of one breaker's state", "B", breaker_memory),
+    Measure("memory-key", "memory of one key of a keyed policy", "B", key_memory),
     Measure("simulated", "simulated calls of the four in virtual time", "calls/s", simulating, most=True),
 )

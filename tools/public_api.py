@@ -21,6 +21,8 @@ RETURNED = {
     "backstay.blocks": ("Attempt", "Attempts"),
     "backstay.guarded": ("FallbackDecorator", "Guarded"),
     "backstay.handles": ("BreakerHandle", "BulkheadHandle", "Handle", "RetryHandle"),
+    "backstay.key_policy": ("KeyPolicy",),
+    "backstay.keyed": ("Keyed",),
     "backstay.pytest_plugin": ("disabled_policies", "instant_policies", "script", "virtual_time"),
     "backstay_core.events": ("Event",),
 }

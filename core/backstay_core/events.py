@@ -10,18 +10,23 @@ if TYPE_CHECKING:
 
 
 class Event:
-    """`name` happened at `now` (ns) in `source` (a strategy's name, or the policy's); `detail` is plain data."""
+    """`name` happened at `now` (ns) in `source` (a strategy's name, or the policy's); `detail` is plain data.
 
-    __slots__ = ("detail", "name", "now", "source")
+    `key` is that of the policy's state it happened in, if the policy is keyed.
+    """
 
-    def __init__(self, now: int, source: str, name: str, detail: "Any" = None) -> None:
+    __slots__ = ("detail", "key", "name", "now", "source")
+
+    def __init__(self, now: int, source: str, name: str, detail: "Any" = None, key: "Any" = None) -> None:
         self.now = now
         self.source = source
         self.name = name
         self.detail = detail
+        self.key = key
 
     def __repr__(self) -> str:
-        return f"Event(now={self.now!r}, source={self.source!r}, name={self.name!r}, detail={self.detail!r})"
+        key = "" if self.key is None else f", key={self.key!r}"
+        return f"Event(now={self.now!r}, source={self.source!r}, name={self.name!r}, detail={self.detail!r}{key})"
 
 
 class Ring:

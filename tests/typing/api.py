@@ -26,6 +26,7 @@ from backstay import (
     shared,
 )
 from backstay.guarded import Guarded
+from backstay.keyed import Keyed
 from backstay.logging import correlated, correlation_id, log_events
 from backstay.propagation import incoming, outgoing, require
 from backstay.testing import Decisions, Script, VirtualTime, assert_decisions, disabled, instant, record, run
@@ -277,3 +278,29 @@ def logs(structured: FilteringBoundLogger) -> None:
     with correlated("req-7") as request:
         assert_type(request.id, str)
         assert_type(correlation_id(), str | None)
+
+
+# A state for each key.
+
+
+def host_of(url: str) -> str:
+    return url.partition("/")[0]
+
+
+hosts = policy.keyed(host_of, most=100, idle=None)
+
+
+@hosts
+def download(url: str) -> bytes:
+    return b""
+
+
+async def keys() -> None:
+    assert_type(hosts, Keyed)
+    assert_type(download("a/b"), bytes)
+    assert_type(hosts.call(len, "a"), int)
+    assert_type(await hosts.of("a").acall(coroutine_of, 1), float)
+
+
+async def coroutine_of(number: int) -> float:
+    return float(number)

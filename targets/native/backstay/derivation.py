@@ -103,6 +103,7 @@ def _changed(policy: Policy, changes: dict[str, Any]) -> list[Any]:
 def _derived(policy: Policy, parts_of: Callable[[Policy], list[Any]], what: str) -> Policy:
     other = type(policy)(policy.name, *parts_of(policy), seed=policy.seed ^ int(fnv1a(what), 16))
     other.seeded = policy.seeded
+    other.derived = True
     other.ports = policy.ports
     other.emit = hub_of(policy, policy.name)
     policy._derived[ref(other, policy._derived.pop)] = parts_of

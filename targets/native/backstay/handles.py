@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from backstay.policy import Policy
+    from backstay_core.options import Options
     from backstay_core.strategies.breaker import Breaker
     from backstay_core.strategies.bulkhead import Places
     from backstay_core.strategies.inject import Faults
@@ -145,3 +146,20 @@ HANDLES: dict[str, type[Handle]] = {
     "retry": RetryHandle,
     "inject": InjectHandle,
 }
+
+
+def handle_of(policy: Any, kind: type[Options] | int) -> Handle:
+    """The handle of the policy's strategy of that class, or at that position. Raises `KeyError` if there is none or
+    several."""
+    if isinstance(kind, int):
+        if not -len(policy.layers) <= kind < len(policy.layers):
+            raise KeyError(f"policy {policy.name!r} has {len(policy.layers)} strategies")
+        found = [policy.layers[kind]]
+    else:
+        found = [layer for layer in policy.layers if isinstance(kind, type) and isinstance(layer.options, kind)]
+    if len(found) != 1:
+        raise KeyError(
+            f"policy {policy.name!r} has {len(found) or 'no'} {getattr(kind, '__name__', kind)}"
+            + ("; name one by its position" if found else "")
+        )
+    return HANDLES.get(found[0].options.KIND, Handle)(found[0], policy)

@@ -17,7 +17,7 @@ from backstay.drivers.operation import (
     flags_to_guard,
 )
 from backstay.frames import compiler
-from backstay.handles import HANDLES, Handle
+from backstay.handles import Handle, handle_of
 from backstay.watching import listen
 from backstay_core import policy as core
 from backstay_core.execution import Execution
@@ -27,13 +27,14 @@ from backstay_core.policy import Shared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Hashable
     from typing import Any, ParamSpec, TypeVar, overload
 
     from backstay.blocks import Attempts
     from backstay.drivers.ports import Ports
     from backstay.guarded import Guarded
     from backstay.handles import BreakerHandle, BulkheadHandle, InjectHandle, RetryHandle
+    from backstay.keyed import Keyed
     from backstay.watching import Listener
     from backstay_core.strategies.contract import State
 
@@ -70,9 +71,11 @@ class Policy(core.Policy):
             self.FRAMES, self.EXECUTION = interpreted, interpreted.LockedExecution  # pyright: ignore[reportConstantRedefinition]
         super().__init__(name, *parts, seed=forking.fresh_seed() if seed is None else seed)
         self.seeded = seed is not None
+        self.derived = False  # made by `using` or `fallback`: its states are another policy's
         self._using: dict[Any, Policy] = {}
         self._guarded: list[Any] = []  # the functions it decorates, weakly
         self._derived: dict[Any, Any] = {}  # the policies made from it, weakly: how
+        self._keyed: list[Any] = []  # what keeps states of it by key, weakly
         self._usual = self.EXECUTION
         self._go_by(ports.DEFAULT)
         self._call: Any = self.FRAMES.frame_for(self, None, asynchronous=False, as_argument=True)
@@ -198,6 +201,8 @@ class Policy(core.Policy):
             self.refresh()
             self._using.clear()
             self._renew_frames()
+            for keyed in self.keyed_ones():
+                keyed.follow()
             return follow_change(self)
 
     def _switched(self) -> None:
@@ -229,6 +234,29 @@ class Policy(core.Policy):
             self._using[key] = known
         return known
 
+    def keyed(
+        self, key: Callable[..., Hashable] | None = None, *, most: int = 10_000, idle: float | None = 3600.0
+    ) -> Keyed:
+        """This policy with a state of its own for each key: a host, a tenant, an endpoint. See `backstay.keyed`.
+
+        `key` is a function of the call's arguments that gives its key; without one, name the key by `Keyed.of`. At most
+        `most` keys are remembered, those used last, and none for longer than `idle` seconds without use. Raises
+        `ConfigurationError`.
+        """
+        from backstay.keyed import Keyed
+
+        return Keyed(self, key, most, idle)
+
+    def keyed_ones(self) -> list[Keyed]:
+        """What keeps states of it by key."""
+        return [keyed for reference in list(self._keyed) if (keyed := reference()) is not None]
+
+    def keep(self, keyed: Keyed) -> None:
+        """Let `keyed`, which is made of this policy, follow its changes."""
+        self._keyed.append(ref(keyed, self._keyed.remove))
+        for frame in (keyed.frame, keyed.aframe):
+            self._guarded.append(ref(frame, self._guarded.remove))
+
     def on(self, event: str, listener: Listener) -> Callable[[], None]:
         """Call ``listener(event)`` after each event of that name ("*": all); see `backstay.watching`.
 
@@ -236,7 +264,11 @@ class Policy(core.Policy):
         for names that no event has.
         """
         emitters = [(layer, f"{self.name}: {layer.options.KIND}") for layer in self.layers]
-        return listen([(self, self.name), *emitters], event, listener)
+        remove = listen([(self, self.name), *emitters], event, listener)
+        for keyed in self.keyed_ones():
+            for entry in keyed.held():
+                entry.watch()
+        return remove
 
     if TYPE_CHECKING:
 
@@ -254,18 +286,7 @@ class Policy(core.Policy):
     def __getitem__(self, kind: type[Options] | int) -> Handle:
         """The handle of the strategy of that class, or at that position. Raises `KeyError` if there is none or
         several."""
-        if isinstance(kind, int):
-            if not -len(self.layers) <= kind < len(self.layers):
-                raise KeyError(f"policy {self.name!r} has {len(self.layers)} strategies")
-            found = [self.layers[kind]]
-        else:
-            found = [layer for layer in self.layers if isinstance(kind, type) and isinstance(layer.options, kind)]
-        if len(found) != 1:
-            raise KeyError(
-                f"policy {self.name!r} has {len(found) or 'no'} {getattr(kind, '__name__', kind)}"
-                + ("; name one by its position" if found else "")
-            )
-        return HANDLES.get(found[0].options.KIND, Handle)(found[0], self)
+        return handle_of(self, kind)
 
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call an ordinary function under this policy. A coroutine function is refused: use `acall`."""

@@ -51,9 +51,11 @@ class Hub:
         return entries
 
     def __call__(self, now: int, name: str, detail: Any) -> None:
-        event = Event(now, self.source, name, detail)
+        self.tell(Event(now, self.source, name, detail))
+
+    def tell(self, event: Event) -> None:
         for wanted, listener in self.everybody() if self.followed else self.listeners:
-            if wanted in (name, EVERYTHING):
+            if wanted in (event.name, EVERYTHING):
                 try:
                     listener(event)
                 except Exception:  # the others are told all the same

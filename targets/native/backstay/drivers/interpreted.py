@@ -35,7 +35,9 @@ def traced() -> bool:
     return getattr(sys.gettrace(), "__code__", None) is not None
 
 
-def frame_for(policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False) -> Any:
+def frame_for(
+    policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False, keyed: Any = None
+) -> Any:
     """As `backstay.frames.compiler.frame_for`."""
 
     def frame(*args: Any, **kwargs: Any) -> Any:
@@ -50,6 +52,14 @@ def frame_for(policy: Policy, function: Any, *, asynchronous: bool, as_argument:
     async def call_async(function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return await driver()(policy, function, args, kwargs)
 
+    def call_of(entry: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return sync.run(entry, function, args, kwargs)
+
+    async def call_of_async(entry: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return await driver()(entry, function, args, kwargs)
+
+    if keyed is not None:
+        return call_of_async if asynchronous else call_of
     if as_argument:
         return call_async if asynchronous else call
     made: Any = frame_async if asynchronous else frame

@@ -115,9 +115,10 @@ def _answers(names: dict[str, Any], letter: str, x: int, answers: judging.Answer
 
 
 def compile_into(
-    frame: Any, policy: Policy, function: Any, asynchronous: bool, as_argument: bool, generation: int
+    frame: Any, policy: Policy, function: Any, asynchronous: bool, as_argument: bool, keyed: Any, generation: int
 ) -> Any:
-    """Put the code of a frame in the place of `frame`'s own. `as_argument`: the function is the first argument."""
+    """Put the code of a frame in the place of `frame`'s own. `as_argument`: the function is the first argument;
+    `keyed`: it is the second one, after the `KeyPolicy`."""
     names = frame.__globals__
     with LOCK:
         if names["_bs_generation"] != generation:
@@ -126,14 +127,18 @@ def compile_into(
         parameters, arguments = signature or ANYTHING
         call = f"_bs_f({arguments})"
         if as_argument:
-            parameters = "_bs_f, /, " + parameters
+            parameters = f"{'_bs_P, ' if keyed is not None else ''}_bs_f, /, " + parameters
             call = f"_bs_awaited({call}, _bs_P.name)" if asynchronous else call
         call = "await " + call if asynchronous else call
-        composer = Composer(policy, asynchronous, call, arguments, checked=signature is None or as_argument)
+        composer = Composer(
+            policy, asynchronous, call, arguments, checked=signature is None or as_argument, keyed=keyed
+        )
         source = f"{'async ' if asynchronous else ''}def frame({parameters}):\n" + composer.write()
         code = code_of(source)
         name = frame.__name__
         own = _names(policy, composer, function)
+        if keyed is not None:
+            own.update(_bs_class=keyed.key_class, _bs_frame=frame)
         if generation:
             spelt = {word: f"{word}'{generation}" for word in own}
             own = {spelt[word]: value for word, value in own.items()}
@@ -156,15 +161,20 @@ async def _stand_in_async(*_bs_args: Any, **_bs_kwargs: Any) -> Any:
     return await _bs_compile()(*_bs_args, **_bs_kwargs)  # type: ignore[name-defined]  # noqa: F821
 
 
-def frame_for(policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False) -> Any:
-    """A function that guards `function`, or, with `as_argument`, whatever function it gets as its first argument."""
+def frame_for(
+    policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False, keyed: Any = None
+) -> Any:
+    """A function that guards `function`, or, with `as_argument`, whatever function it gets as its first argument.
+    `keyed` (a `Keyed`): under the `KeyPolicy` that it gets before that."""
     code = (_stand_in_async if asynchronous else _stand_in).__code__
     frame = FunctionType(code, {"__builtins__": __builtins__}, getattr(function, "__name__", "call"))
-    restart(frame, policy, function, asynchronous=asynchronous, as_argument=as_argument)
+    restart(frame, policy, function, asynchronous=asynchronous, as_argument=as_argument, keyed=keyed)
     return frame
 
 
-def restart(frame: Any, policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False) -> None:
+def restart(
+    frame: Any, policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False, keyed: Any = None
+) -> None:
     """Let `frame` be compiled anew on its next call."""
     names = frame.__globals__
     with LOCK:
@@ -172,15 +182,17 @@ def restart(frame: Any, policy: Policy, function: Any, *, asynchronous: bool, as
 
         def compiling() -> Any:
             if policy.ports.stepwise or not composable(policy.layers):  # nothing takes the stand-in's place
-                return interpreted.frame_for(policy, function, asynchronous=asynchronous, as_argument=as_argument)
+                return interpreted.frame_for(
+                    policy, function, asynchronous=asynchronous, as_argument=as_argument, keyed=keyed
+                )
             if asynchronous and in_trio():  # this call only: the next one may come from asyncio
                 from backstay.frames.elsewhere import runner_of
 
-                return runner_of(policy, function, as_argument=as_argument)
-            return compile_into(frame, policy, function, asynchronous, as_argument, generation)
+                return runner_of(policy, function, as_argument=as_argument, keyed=keyed)
+            return compile_into(frame, policy, function, asynchronous, as_argument, keyed, generation)
 
         def again() -> None:
-            restart(frame, policy, function, asynchronous=asynchronous, as_argument=as_argument)
+            restart(frame, policy, function, asynchronous=asynchronous, as_argument=as_argument, keyed=keyed)
 
         own = names.pop("_bs_own", None)
         if own:

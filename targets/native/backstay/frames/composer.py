@@ -36,7 +36,9 @@ def composable(layers: tuple[Any, ...]) -> bool:
 class Composer:
     """One frame in the making. `names` are the global names that its code will find."""
 
-    def __init__(self, policy: Policy, asynchronous: bool, call: str, arguments: str, *, checked: bool) -> None:
+    def __init__(
+        self, policy: Policy, asynchronous: bool, call: str, arguments: str, *, checked: bool, keyed: Any = None
+    ) -> None:
         self.policy = policy
         #  an Inject that is off is left out; the others draw by their place in the policy
         self.places = tuple(x for x, layer in enumerate(policy.layers) if not isinstance(layer, Faults))
@@ -44,6 +46,7 @@ class Composer:
         self.asynchronous = asynchronous
         self.call = call
         self.arguments = arguments
+        self.keyed = keyed  # the policy is the first argument, and states of its own are local names
         self.checked = checked  # refuse a coroutine where a result belongs
         self.writer = Writer()
         self.bounded = any(isinstance(layer, Deadline) for layer in self.layers)
@@ -58,6 +61,8 @@ class Composer:
         """The body of the frame, ending in ``return``."""
         w = self.writer
         w.enter()
+        if self.keyed is not None:
+            call.unpack(self)
         call.begin(self)
         self.hoist(0)
         if self.asynchronous and self.bounded:

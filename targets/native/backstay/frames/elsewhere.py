@@ -40,12 +40,17 @@ def run(policy: Policy, function: Any, arguments: tuple[tuple[Any, ...], dict[st
     return tasks.run(policy, function, *arguments)
 
 
-def runner_of(policy: Policy, function: Any, *, as_argument: bool) -> Callable[..., Awaitable[Any]]:
+def runner_of(policy: Policy, function: Any, *, as_argument: bool, keyed: Any = None) -> Callable[..., Awaitable[Any]]:
     """Called like the guarded function, with its signature; see `backstay.frames.compiler.frame_for`."""
 
     def given(function: Any, /, *args: Any, **kwargs: Any) -> Awaitable[Any]:
         return tasks.run(policy, function, args, kwargs)
 
+    def given_both(policy: Policy, function: Any, /, *args: Any, **kwargs: Any) -> Awaitable[Any]:
+        return tasks.run(policy, function, args, kwargs)
+
+    if keyed is not None:
+        return given_both
     if as_argument:
         return given
     signature = signature_of(function)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 FunctionType: Any = type(code_of)
 
 SOURCE = """{make} frame({parameters}):
-    _bs_s = _bs_Stream(_bs_frame.policy, _bs_f, _bs_pack({arguments}))
+    _bs_a = _bs_pack({arguments})
+    _bs_s = _bs_Stream({policy}, _bs_f, _bs_a)
     try:
         _bs_r = {wait}_bs_s.begin()
         while _bs_s.open:
@@ -42,8 +43,9 @@ def nothing() -> None:
     """What is to be done when a policy gets other strategies: each call asks for them anew."""
 
 
-def frame_for(policy: Policy, function: Any, *, asynchronous: bool) -> Any:
-    """A generator function that guards the generator function `function`. Raises `ConfigurationError`."""
+def frame_for(policy: Policy, function: Any, *, asynchronous: bool, keyed: Any = None) -> Any:
+    """A generator function that guards the generator function `function`. `keyed` finds the policy of a call by its
+    arguments. Raises `ConfigurationError`."""
     check(policy, policy.layers, asynchronous=asynchronous)
     signature = signature_of(function)
     parameters, arguments = signature or ANYTHING
@@ -52,6 +54,7 @@ def frame_for(policy: Policy, function: Any, *, asynchronous: bool) -> Any:
         wait="await " if asynchronous else "",
         parameters=parameters,
         arguments=arguments,
+        policy="_bs_frame.policy" if keyed is None else "_bs_of(*_bs_a)",
     )
     if not asynchronous:
         source += "    return _bs_s.value\n"
@@ -65,6 +68,7 @@ def frame_for(policy: Policy, function: Any, *, asynchronous: bool) -> Any:
         "_bs_f": function,
         "_bs_again": nothing,
         "_bs_pack": pack,
+        "_bs_of": keyed,
         "_bs_GeneratorExit": GeneratorExit,
         "_bs_BaseException": BaseException,
     }

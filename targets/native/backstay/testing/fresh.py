@@ -32,12 +32,14 @@ class Aside:
         self._policies: list[tuple[Policy, int, int]] = []
         self._states: list[tuple[State, dict[str, Any]]] = []
         self._seen: set[int] = set()
+        self._keyed: list[tuple[Any, Any]] = []
         self._elsewhere: list[tuple[Policy, Any]] = []
         for policy in policies:
             if not issubclass(type(policy).EXECUTION, Execution):
                 self._move(policy)
                 continue
             self._policies.append((policy, policy.seed, policy.calls))
+            self._keyed += [(keyed, keyed.put_aside()) for keyed in policy.keyed_ones()]
             policy.calls = 0
             if not policy.seeded:
                 policy.seed = int(fnv1a(f"{seed}: {policy.name}"), 16)
@@ -76,6 +78,8 @@ class Aside:
         for policy, seed, calls in self._policies:
             policy.seed = seed
             policy.calls = calls
+        for keyed, before in self._keyed:
+            keyed.bring_back(before)
         for policy, snapshot in self._elsewhere:
             try:
                 policy.restore(snapshot, policy.ports.clock(), RESUME)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backstay_core.failure import NEVER
+from backstay_core.strategies.retry import Retrier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +34,19 @@ def begin(c: Composer) -> None:
         w.line("_bs_a = _bs_new_cell()")
     with w.block(f"if _bs_a[0] != {NEVER} and _bs_a[0] <= _bs_clock():"):
         w.line("raise _bs_no_time(_bs_P)")
+
+
+def unpack(c: Composer) -> None:
+    """The states of one key under the names that elsewhere are global. If the policy has got other strategies since
+    the frame was compiled, or since the key was used, the call begins again under the new ones."""
+    w = c.writer
+    with w.block("if _bs_P.__class__ is not _bs_class:"):
+        w.line(f"return {'await ' if c.asynchronous else ''}_bs_frame(_bs_P.current(), _bs_f, {c.arguments})")
+    for x, place in enumerate(c.places):
+        if place in c.keyed.key_class.OWN:
+            w.line(f"_bs_L{x} = _bs_P.s{place}")
+            if isinstance(c.layers[x], Retrier):
+                w.line(f"_bs_B{x} = _bs_L{x}.budget")
 
 
 def attempt(c: Composer) -> None:
