@@ -100,7 +100,7 @@ class TestPolicy:
         said(capsys, 0, "init")
         lines = said(capsys, 0, "policy", "explain").splitlines()
         assert "At worst a call makes 3 attempts and takes 4.8 s." in " ".join(lines)
-        assert any(line.strip().startswith("|===") for line in lines)
+        assert any(line.strip().startswith("::|===") for line in lines)
         assert len(lines) <= 24
         data = json.loads(said(capsys, 0, "policy", "explain", "--json"))
         assert len(data["example"]["strategies"]) == 5

@@ -61,7 +61,7 @@ def list_(file: str, as_json: bool) -> int:
 @json_option
 def explain(file: str, name: str | None, as_json: bool) -> int:
     """Say in plain words what each strategy does, what a call may cost at worst, and draw that worst case:
-    ``|===`` are attempts, ``...`` pauses."""
+    ``|===`` are attempts, ``...`` pauses, ``:::`` waits for a place."""
     from backstay_core.advice.explain import explain, explain_worst_case
     from backstay_core.advice.timeline import draw, worst_timeline
 
