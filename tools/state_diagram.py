@@ -53,9 +53,9 @@ def _arc(begin: int, end: int, event: str, rise: int, top: int) -> list[str]:
     up = begin <= end
     edge = top if up else top + HEIGHT
     away = -1 if up else 1
-    aside = 24 if begin == end else 30 if up else -30
-    x1 = MARGIN + begin * (BOX + GAP) + BOX // 2 + (aside if begin != end else -aside)
-    x2 = MARGIN + end * (BOX + GAP) + BOX // 2 + (-aside if begin != end else aside)
+    out, back = (8, 50) if begin == end else (30, -30) if up else (-30, 30)  # from the middle of the box
+    x1 = MARGIN + begin * (BOX + GAP) + BOX // 2 + out
+    x2 = MARGIN + end * (BOX + GAP) + BOX // 2 + back
     control = edge + away * rise * 4 // 3  # a cubic with both handles there is at its highest at three quarters of it
     peak = edge + away * rise + (-4 if up else 14)
     head = f"M{x2} {edge}l-5 {away * 10}h10z"
