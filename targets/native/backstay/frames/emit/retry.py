@@ -95,7 +95,7 @@ def _take(c: Composer, x: int) -> str:
             with w.block(f"if _bs_v or _bs_x >= {full}:"):
                 w.line("_bs_x = _bs_x + _bs_v", f"{budget}.filled = _bs_b")
                 with w.block(f"if _bs_x < {full}:"):
-                    w.line(f"{budget}.rest = _bs_s % {SECOND}")
+                    w.line(f"{budget}.rest = _bs_s - _bs_v * {SECOND}")  # quicker than %
                 with w.block("else:"):
                     w.line(f"{budget}.rest = 0", f"_bs_x = {full}")
     w.line(f"_bs_s = _bs_x >= {PPM}", f"{budget}.tokens = _bs_x - {PPM} if _bs_s else _bs_x")
@@ -123,7 +123,7 @@ def _pause(c: Composer, x: int, pushback: str, error: bool) -> None:
         if not error:
             w.line("_bs_w = 0")
         else:
-            with w.block(f"if _bs_w > {options.pushback_cap_ns}:"):
+            with w.block(f"if _bs_w and _bs_w > {options.pushback_cap_ns}:"):
                 give_up("'pushback'")
         deadline = c.deadline_at(x)
         bounded = f"{deadline} != {NEVER}" if c.bounded else "_bs_ambient() is not None"
