@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow real lint docs bench bench-all api mutate nightly timelines wasm clean
+.PHONY: help run test test-slow real lint docs bench bench-all bench-parts api mutate nightly timelines wasm clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -25,7 +25,7 @@ INSTALL := $(BIN)/python -m pip install --quiet
 endif
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/.cli ## run the demo: one seeded upstream, with and without a policy (ARGS="--seed 7 --json")
 	$(BIN)/backstay demo $(ARGS)
@@ -56,6 +56,9 @@ bench: .venv/.bench ## measure against the budgets and four peers (ARGS="--quick
 
 bench-all: .venv/.bench ## the same against ten peers (ARGS=--write keeps the results)
 	$(BIN)/python -m benchmarks --peers ten $(ARGS)
+
+bench-parts: .venv/.dev ## what the parts of a frame cost, where a budget does not hold
+	$(BIN)/python -m benchmarks.parts $(ARGS)
 
 api: .venv/.dev ## write the pinned public API anew, tests/api/public_api.txt
 	$(BIN)/python tools/public_api.py

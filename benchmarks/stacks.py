@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from backstay import Budget, Bulkhead, CircuitBreaker, CircuitOpen, Fallback, Policy, Retry, Timeout
+from backstay.drivers import interpreted
 from benchmarks.baselines import KEY, Unavailable, afail, fail
 
 LONG = 3600.0
 
 
-def retry() -> Retry:
-    #  a budget that lasts: without tokens there would be nothing to measure
-    return Retry(3, base=0, budget=Budget(burst=1_000_000))
+def retry(budget: Budget | None = None) -> Retry:
+    return Retry(3, base=0, budget=budget or Budget())
+
+
+def lasting() -> Retry:
+    """Where every call fails, a budget that lasts: without tokens there would be nothing to measure."""
+    return retry(Budget(burst=1_000_000))
 
 
 def policy(*strategies: Any) -> Policy:
@@ -24,16 +29,27 @@ def breaker() -> Policy:
 
 
 def retrying() -> Policy:
-    return policy(retry())
+    return policy(lasting())
 
 
 def four() -> Policy:
     return policy(Fallback(None), retry(), CircuitBreaker(), Bulkhead(50, queue=100, wait=1))
 
 
+class Stepwise(Policy):
+    """What a build without a GIL gives: the step machine, one step at a time under a lock."""
+
+    FRAMES = interpreted
+    EXECUTION = interpreted.LockedExecution
+
+
+def four_stepwise() -> Policy:
+    return Stepwise("benchmark", *four().strategies, failures=Unavailable)
+
+
 def four_without_answer() -> Policy:
     """The four, with a fallback for something else."""
-    return policy(Fallback(None, on=LookupError), retry(), CircuitBreaker(), Bulkhead(50, queue=100, wait=1))
+    return policy(Fallback(None, on=LookupError), lasting(), CircuitBreaker(), Bulkhead(50, queue=100, wait=1))
 
 
 def five() -> Policy:

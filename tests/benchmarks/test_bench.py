@@ -1,5 +1,6 @@
 """The benchmark runs and reports in the documented shape. What it measures is nobody's test."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -8,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import report
+from benchmarks import parts, report
 from benchmarks.budgets import BUDGETS, NOT_YET, Budget
 from benchmarks.cases import CASES
 from benchmarks.measures import MEASURES
+from benchmarks.timing import Effort
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,6 +55,22 @@ def test_options_that_mean_nothing_are_refused(options: tuple[str, ...]):
     done = bench(*options)
     assert done.returncode == 2
     assert "error:" in done.stderr
+
+
+@pytest.mark.parametrize("key", parts.PROFILES)
+def test_the_parts_of_a_frame_are_found(key: str):
+    case = next(case for case in CASES if case.key == key)
+    made = asyncio.run(parts.contestant(case, ()))
+    everything = parts.PROFILES[key]
+    rest = asyncio.run(parts.contestant(case, everything))
+    assert len(rest.call.__code__.co_code) < len(made.call.__code__.co_code) / 1.3
+    rows = asyncio.run(parts.profile(key, Effort(runs=1, rounds=1, milliseconds=0.01, tries=1)))
+    assert [title for title, _ in rows[1:-1]] == [part.title for part in everything]
+
+
+def test_a_part_that_is_not_there_is_told():
+    with pytest.raises(LookupError, match="no such part: the note"):
+        parts.without("def frame(): pass\n", (parts.NOTE,))
 
 
 def test_keys_are_unique_and_every_budget_is_for_something():

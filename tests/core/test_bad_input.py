@@ -67,7 +67,7 @@ def test_a_number_that_python_cannot_write(cls: Any, name: str, value: int) -> N
 
 def test_what_is_nested_too_deeply_to_be_shown() -> None:
     nested: list[Any] = []
-    for _ in range(5000):
+    for _ in range(100_000):
         nested = [nested]
     assert "list" in refused(Retry, attempts=nested)
 

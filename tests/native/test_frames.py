@@ -7,7 +7,10 @@ import linecache
 import pytest
 
 from backstay import Policy, Retry
+from backstay.drivers.interpreted import free_threaded
 from backstay.frames import source
+
+pytestmark = pytest.mark.skipif(free_threaded(), reason="without a GIL no frames are compiled")
 
 
 def test_the_code_of_many_shapes_does_not_fill_memory(monkeypatch: pytest.MonkeyPatch):

@@ -8,6 +8,7 @@ import inspect
 import itertools
 import textwrap
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -158,7 +159,7 @@ def test_defaults_are_the_objects_themselves(policies: type[Policy]):
 
 def test_names_that_python_mangles(policies: type[Policy]):
     """In a class ``__hidden`` is the parameter ``_Shop__hidden``."""
-    guarded = policies("p", Retry())(Shop.method)
+    guarded: Any = policies("p", Retry())(Shop.method)
     assert guarded(Shop(), 1) == (1, NOTHING)
     assert guarded(Shop(), 1, _Shop__price=2, _Shop__hidden=3) == (1, 2)
 
@@ -167,7 +168,7 @@ def test_names_that_no_source_can_contain(policies: type[Policy]):
     """Of a function made by a program: its parameters are passed on as they come."""
     code = only_positional.__code__
     odd = only_positional.__code__.replace(co_varnames=("not a name", "b"), co_posonlyargcount=0)
-    made = type(only_positional)(odd, globals(), "made")
+    made: Any = FunctionType(odd, globals(), "made")
     assert code.co_varnames == ("a", "b")
     assert policies("p", Retry())(made)(1, 2) == (1, 2)
 

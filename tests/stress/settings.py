@@ -19,7 +19,9 @@ class UnlockedPolicy(Policy):
     EXECUTION = Execution
 
 
-KINDS: dict[str, type[Policy]] = {**FLAVOURS, "unlocked": UnlockedPolicy}
+KINDS: dict[str, type[Policy]] = dict(FLAVOURS)
+if not interpreted.free_threaded():  # there it loses counts, which is why calls are carried out under the lock
+    KINDS["unlocked"] = UnlockedPolicy
 
 
 @dataclass(frozen=True)

@@ -37,11 +37,20 @@ def in_event_loop() -> bool:
     return (asyncio is not None and asyncio._get_running_loop() is not None) or in_trio()
 
 
+WAY_OUT = 15  # calls that stand on one another while a place is given back
+
+
+def has_room(levels: int = WAY_OUT) -> bool:
+    """Raises `RecursionError` where the stack has no room for the way out, while nothing is held that would be lost."""
+    return levels == 0 or has_room(levels - 1)
+
+
 def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call ``function(*args, **kwargs)`` under `policy`."""
     ports = policy.ports
     clock = ports.clock
     bell = None if in_event_loop() else ports.doorbell()
+    has_room()
     execution = policy.EXECUTION(policy, None if bell is None else bell.ring, current_deadline())
     event: tuple[Any, ...] = (START,)
     outcome: Any = None  # of the latest operation: its value or its exception

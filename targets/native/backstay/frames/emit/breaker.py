@@ -90,7 +90,8 @@ def _count_failure(c: Composer, x: int) -> None:
     size, window = options.window_calls, f"_bs_p{x}"
     w.line(f"_bs_x = {window}.run + 1; _bs_s = {window}.seen + _bs_x; {window}.run = 0")
     w.line(f"{window}.failed = ({window}.failed << _bs_x | 1) & _bs_m{x}")
-    w.line(f"{window}.slow = ({window}.slow << _bs_x) & _bs_m{x}")
+    with w.block(f"if {window}.slow:"):
+        w.line(f"{window}.slow = ({window}.slow << _bs_x) & _bs_m{x}")
     w.line(f"{window}.seen = _bs_s = _bs_s if _bs_s < {size} else {size}", f"{window}.bad = {window}.bad + 1")
     w.line(f"_bs_x = {window}.bad - {window}.gone")
     with w.block(f"if _bs_x >= {options.least_bad} and _bs_x * {PPM} >= {options.least_ppm} * _bs_s:"):
