@@ -139,8 +139,48 @@ class Recorded:
         return Reading(answer, question)
 
 
+#  what an answer must be, by the kind of question, and for facts by name
+ANSWERS = {
+    "": str,
+    "head": str,
+    "link": str,
+    "exists": bool,
+    "names": list,
+    "env": str,
+    "statvfs": list,
+    "clock": int,
+    "psutil": dict,
+    "vmclock": dict,
+    "fact": str,
+}
+FACTS = {
+    "cpus": int,
+    "android_api_level": int,
+    "page_size": int,
+    "wasm_memory": int,
+    "declared": list,
+    "heap": list,
+    "scheduling": list,
+    "threads": bool,
+    "processes": bool,
+    "writable": bool,
+}
+
+
+def wanted(question: str) -> "type | None":
+    """What the answer to a question must be; None if that is not known."""
+    if question.startswith("/"):
+        return str
+    kind, _, name = question.partition(":")
+    return FACTS.get(name, str) if kind == "fact" else ANSWERS.get(kind)
+
+
 class Once:
-    """A probe that asks another one each question once: one collection sees one state of a file."""
+    """A probe that asks another one each question once: one collection sees one state of a file.
+
+    An answer that is not what such a question is answered with (the other probe may be somebody else's, or a recording
+    of anything) is none.
+    """
 
     __slots__ = ("_known", "_probe")
 
@@ -151,5 +191,9 @@ class Once:
     def __call__(self, question: str) -> "Reading[Any]":
         known = self._known.get(question)
         if known is None:
-            known = self._known[question] = self._probe(question)
+            known = self._probe(question)
+            kind = wanted(question)
+            if known.value is not None and kind is not None and type(known.value) is not kind:
+                known = Reading(None, question, f"the answer is no {kind.__name__}")
+            self._known[question] = known
         return known

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+from backstay.environments.manager import RuntimeEnvironmentManager
 from backstay.environments.probe import SystemProbe
+from backstay.environments.recovery import EndProcess, Recoveries, Supervisor
 from backstay_core.environments import detection
 from backstay_core.environments.adapters import ADAPTERS
+from backstay_core.environments.adjustment import adjust_reliability_strategy
 from backstay_core.environments.capabilities import EnvironmentCapabilities, declared
 from backstay_core.environments.contract import (
     HealthDetail,
@@ -21,7 +24,6 @@ from backstay_core.environments.contract import (
 from backstay_core.environments.detection import Detection, Layer
 from backstay_core.environments.kinds import HealthLevel, RecoveryType, RuntimeEnvironment
 from backstay_core.environments.reading import Reading, Recorded
-from backstay_core.failure import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Detection",
+    "EndProcess",
     "EnvironmentCapabilities",
     "HealthDetail",
     "HealthLevel",
@@ -39,15 +42,19 @@ __all__ = [
     "Layer",
     "Reading",
     "Recorded",
+    "Recoveries",
     "RecoveryReport",
     "RecoveryStep",
     "RecoveryType",
     "ResourceUsage",
     "RuntimeEnvironment",
     "RuntimeEnvironmentAdapter",
+    "RuntimeEnvironmentManager",
+    "Supervisor",
     "SystemInfo",
     "SystemProbe",
     "adapter_for",
+    "adjust_reliability_strategy",
     "declared",
     "detect",
 ]
@@ -66,11 +73,17 @@ def detect(
 
 
 def adapter_for(
-    environment: RuntimeEnvironment | str, probe: Probe | None = None, settings: Mapping[str, Any] | None = None
+    environment: RuntimeEnvironment | str,
+    probe: Probe | None = None,
+    settings: Mapping[str, Any] | None = None,
+    recoveries: Recoveries | None = None,
 ) -> RuntimeEnvironmentAdapter:
-    """The adapter of an environment. Raises `ConfigurationError` if there is none."""
+    """The adapter of an environment that comes with Backstay.
+
+    `probe` answers what it asks (default: this system), `settings` are the values of the environment's table in the
+    configuration, `recoveries` what `perform_recovery` may use. Raises `ConfigurationError` for a name that no
+    environment has.
+    """
     wanted = detection.environment_named(environment, "adapter_for")
-    for cls in ADAPTERS:
-        if cls.ENVIRONMENT is wanted:
-            return cls(SystemProbe() if probe is None else probe, settings)
-    raise ConfigurationError(f"there is no adapter for {wanted.value}")
+    [cls] = [cls for cls in ADAPTERS if cls.ENVIRONMENT is wanted]
+    return cls(SystemProbe() if probe is None else probe, settings, recoveries)

@@ -1,0 +1,222 @@
+"""Probe endpoints answer a kubelet, and draining keeps to the grace period."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+
+from backstay import Bulkhead, Policy
+from backstay.environments import HealthLevel, Recorded, RuntimeEnvironmentManager
+from backstay.environments.draining import Drain, inside
+from backstay.environments.endpoints import ProbeEndpoints
+from backstay_core.failure import ConfigurationError
+from tests.environments.answers import CGROUP_2, EVERYTHING, OWN
+
+
+def get(endpoints: ProbeEndpoints, path: str) -> tuple[int, Any]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{endpoints.port}{path}", timeout=10) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+@pytest.fixture
+def answers() -> dict[str, Any]:
+    return {**EVERYTHING, **CGROUP_2}
+
+
+@pytest.fixture
+def endpoints(answers: dict[str, Any]):
+    with (
+        RuntimeEnvironmentManager(Recorded(answers), override="kubernetes_pod") as manager,
+        ProbeEndpoints(manager, patience=0.2) as served,
+    ):
+        yield served
+
+
+class TestEndpoints:
+    def test_from_start_to_drain(self, endpoints: ProbeEndpoints):
+        assert [get(endpoints, path)[0] for path in ("/startupz", "/livez", "/readyz")] == [503, 200, 503]
+        endpoints.started()
+        assert [get(endpoints, path)[0] for path in ("/startupz", "/livez", "/readyz")] == [200, 200, 200]
+        endpoints.draining = True
+        assert get(endpoints, "/readyz") == (503, {"status": "failing", "why": ["draining"]})
+        assert get(endpoints, "/livez?verbose") == (200, {"status": "ok"})
+
+    def test_full_memory_is_unready_and_no_reason_to_kill(self, endpoints: ProbeEndpoints, answers: dict[str, Any]):
+        endpoints.started()
+        answers[f"{OWN}/memory.current"] = f"{(512 + 32) << 20}\n"
+        status, body = get(endpoints, "/readyz")
+        assert (status, body["why"]) == (503, ["memory_usage_percent is 100.0 %, not under 97.0"])
+        assert get(endpoints, "/livez")[0] == 200
+
+    def test_the_level_can_be_chosen(self, endpoints: ProbeEndpoints, answers: dict[str, Any]):
+        endpoints.started()
+        answers[f"{OWN}/memory.current"] = f"{(440 + 32) << 20}\n"  # 86 %: a warning
+        assert get(endpoints, "/readyz")[0] == 200
+        endpoints.unready_at = HealthLevel.WARNING
+        assert get(endpoints, "/readyz")[0] == 503
+
+    @pytest.mark.parametrize(
+        ("check", "why"),
+        [
+            (lambda: False, "db says no"),
+            (lambda: 1 / 0, "db raised ZeroDivisionError: 'division by zero'"),
+            (lambda: threading.Event().wait(2), "db was not over after 0.2 s"),
+        ],
+    )
+    def test_checks_of_the_programs_own(self, endpoints: ProbeEndpoints, check: Any, why: str):
+        endpoints.started()
+        endpoints.add_liveness("loop", lambda: None)
+        endpoints.add_readiness("db", check)
+        assert get(endpoints, "/readyz") == (503, {"status": "failing", "why": [why]})
+        assert get(endpoints, "/livez")[0] == 200
+        endpoints.add_liveness("db", check)
+        assert get(endpoints, "/livez") == (503, {"status": "failing", "why": [why]})
+
+    def test_other_paths(self, endpoints: ProbeEndpoints):
+        assert get(endpoints, "/")[0] == 404
+
+    def test_it_listens_on_the_loopback_alone(self, endpoints: ProbeEndpoints):
+        assert endpoints._server.server_address[0] == "127.0.0.1"
+
+    def test_a_place_that_is_taken(self, endpoints: ProbeEndpoints):
+        for port in (endpoints.port, 99999):
+            with pytest.raises(ConfigurationError, match="probes cannot listen"):
+                ProbeEndpoints(endpoints.manager, port=port)
+
+    def test_closing_again_is_no_harm(self, endpoints: ProbeEndpoints):
+        endpoints.close()
+        endpoints.close()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="needs signals")
+class TestDrain:
+    def drain(self, **options: Any) -> Drain:
+        return Drain(signum=signal.SIGUSR1, **{"settle": 0.0, "then": lambda: None, **options})
+
+    def test_unready_first_then_the_steps_then_the_calls(self, endpoints: ProbeEndpoints):
+        endpoints.started()
+        policy = Policy("work", Bulkhead(2))
+        entered, leave = threading.Event(), threading.Event()
+        order: list[str] = []
+
+        def work() -> None:
+            entered.set()
+            leave.wait(10)
+            order.append("call")
+
+        ended = threading.Event()
+        drain = self.drain(endpoints=endpoints, then=ended.set)
+        try:
+            drain.register("stop accepting", lambda: order.append(f"step, ready {endpoints.answer('/readyz')[0]}"))
+            drain.register("flush", leave.set)
+            worker = threading.Thread(target=policy.call, args=(work,))
+            worker.start()
+            assert entered.wait(10)
+            assert inside() >= 1
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert drain.wait(10)
+            assert ended.wait(10)
+            worker.join(10)
+        finally:
+            drain.remove()
+        assert order == ["step, ready 503", "call"]
+        assert drain.report == ["stop accepting: done", "flush: done", "no call is inside"]
+
+    def test_the_time_is_bounded(self):
+        policy = Policy("stuck", Bulkhead(1))
+        entered, leave = threading.Event(), threading.Event()
+
+        def work() -> None:
+            entered.set()
+            leave.wait(30)
+
+        drain = self.drain(grace=0.4, reserve=0.2)
+        try:
+            drain.register("hangs", lambda: leave.wait(30))
+            drain.register("late", lambda: None)
+            worker = threading.Thread(target=policy.call, args=(work,))
+            worker.start()
+            assert entered.wait(10)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert drain.wait(10)
+        finally:
+            drain.remove()
+            leave.set()
+        worker.join(10)
+        assert "hangs: hangs was not over after" in drain.report[0]
+        assert drain.report[1] == "late: not begun, the time is up"
+        assert drain.report[2].endswith("still inside")
+
+    def test_a_step_that_raises_does_not_stop_the_others(self):
+        done: list[int] = []
+        drain = self.drain()
+        try:
+            drain.register("broken", lambda: 1 / 0)
+            drain.register("good", lambda: done.append(1))
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert drain.wait(10)
+        finally:
+            drain.remove()
+        assert done == [1]
+        assert "ZeroDivisionError" in drain.report[0]
+
+    def test_the_handler_of_before_is_put_back(self):
+        before = signal.getsignal(signal.SIGUSR1)
+        drain = self.drain()
+        assert signal.getsignal(signal.SIGUSR1) != before
+        drain.remove()
+        assert signal.getsignal(signal.SIGUSR1) == before
+
+    @pytest.mark.parametrize(
+        "options", [{"grace": -1}, {"grace": "x"}, {"grace": True}, {"grace": 1.0, "settle": 5.0}, {"signum": 9999}]
+    )
+    def test_what_makes_no_sense(self, options: dict[str, Any]):
+        before = signal.getsignal(signal.SIGTERM)
+        with pytest.raises(ConfigurationError, match="Drain"):
+            Drain(**options)
+        assert signal.getsignal(signal.SIGTERM) == before
+
+
+PROGRAM = """
+import os, signal, sys, threading
+from backstay.environments.draining import Drain
+
+if sys.argv[1] == "handler":
+    signal.signal(signal.SIGTERM, lambda *_: (print("handler of before", flush=True), os._exit(7)))
+drain = Drain(grace=20.0, settle=0.0)
+drain.register("flush", lambda: print("flushed", flush=True))
+print("ready", flush=True)
+while True:
+    threading.Event().wait(0.05)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+@pytest.mark.parametrize(
+    ("before", "said", "code"), [("none", "", -signal.SIGTERM), ("handler", "handler of before\n", 7)]
+)
+def test_a_process_ends_as_it_would_have(before: str, said: str, code: int):
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, before], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert out == "flushed\n" + said
+    assert process.returncode == code
