@@ -4,8 +4,9 @@ import logging
 import sys
 from pathlib import Path
 
-from backstay.logging import LEVELS, TIMES
+from backstay.logging import DETAILS, LEVELS
 from backstay.watching import EVENTS
+from backstay_core.clock import to_seconds
 from backstay_core.strategies.breaker import TRANSITIONS
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -21,13 +22,24 @@ WHEN = {
     "refused": "a strategy refuses a call",
     "wait_over": "a call has waited for a place as long as it may",
     "budget_exhausted": "a retry is not made, because the budget has no token left",
+    "injected": "a fault on purpose takes the place of a call",
+    "switched_on": "an operator lets faults be injected",
+    "switched_off": "an operator lets no more faults be injected",
     "auto": "an operator has given a breaker back to itself",
     "disabled": "an operator has switched a breaker off: it admits every call and counts none",
     "forced_closed": "an operator lets every call through, and counts",
     "forced_open": "an operator refuses every call",
     "metrics_only": "an operator lets every call through, while the breaker goes on as usual",
 }
-ALSO = {"fallback": "`failure`, `error`"}
+
+
+def attributes(event: str) -> str:
+    if event == "fallback":
+        return "`failure`, `error`"
+    if event not in DETAILS:
+        return ""
+    name, written = DETAILS[event]
+    return f"`{name}`" + (", seconds" if written is to_seconds else "")
 
 
 def events() -> str:
@@ -35,8 +47,7 @@ def events() -> str:
     rows = ["| event | when | level | attributes |", "|---|---|---|---|"]
     for name in EVENTS:
         level = logging.getLevelName(LEVELS.get(name, logging.INFO))
-        more = f"`{TIMES[name]}`, seconds" if name in TIMES else ALSO.get(name, "")
-        rows.append(f"| `{name}` | {WHEN.get(name, '')} | {level} | {more} |")
+        rows.append(f"| `{name}` | {WHEN[name]} | {level} | {attributes(name)} |")
     return "\n".join(rows) + "\n"
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from backstay import cli
+from backstay.watching import EVENTS
+from tools.logging_page import PAGE, PARTS, WHEN
+from tools.made_parts import renewed
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -42,6 +45,12 @@ def test_what_a_command_says_of_the_file_shown(
     monkeypatch.chdir(tmp_path)
     assert cli.main(list(command)) == 1
     assert capsys.readouterr().out == said
+
+
+def test_the_table_of_events_is_up_to_date():
+    assert set(WHEN) == set(EVENTS), "say in tools/logging_page.py when it happens"
+    text = PAGE.read_text("utf-8")
+    assert renewed(text, PARTS) == text, "docs/logging.md is out of date; run: python tools/logging_page.py"
 
 
 def test_the_log_is_the_one_shown():

@@ -13,12 +13,10 @@ from typing import Any
 import pytest
 import structlog
 
-from backstay import CircuitBreaker, ConfigurationError, Fallback, Policy, Retry
+from backstay import CircuitBreaker, ConfigurationError, Fallback, Inject, Policy, Retry
 from backstay import logging as module
 from backstay.logging import CorrelationFilter, add_correlation_id, correlated, correlation_id, log_events
 from backstay.watching import EVENTS
-from tools.logging_page import PAGE, PARTS
-from tools.made_parts import renewed
 
 
 class Kept(logging.Handler):
@@ -83,6 +81,17 @@ def test_a_call_that_is_well_writes_nothing(kept):
     assert records == []
 
 
+def test_faults_on_purpose_say_which(kept):
+    logger, records = kept
+    policy = Policy("p", Inject("error", enabled=True))
+    policy.on("*", log_events(logger))
+    with pytest.raises(Exception, match="inject"):
+        policy.call(str)
+    assert [(record.levelname, record.getMessage(), record.fault) for record in records] == [
+        ("WARNING", "p: inject: injected, fault error", "error")
+    ]
+
+
 def test_levels_are_the_users(kept):
     logger, records = kept
     policy = Policy("p", CircuitBreaker())
@@ -95,7 +104,7 @@ def test_levels_are_the_users(kept):
     assert [record.levelname for record in records] == ["CRITICAL"]
     with pytest.raises(ConfigurationError, match="did you mean 'refused'"):
         log_events(logger, levels={"refussed": 10})
-    assert set(module.LEVELS) | set(module.TIMES) <= set(EVENTS)
+    assert set(module.LEVELS) | set(module.DETAILS) <= set(EVENTS)
 
 
 @pytest.mark.parametrize("logger", [None, print, "shop", logging])
@@ -197,8 +206,3 @@ def test_nothing_is_configured_and_nothing_is_loaded_unasked():
     code += "backstay.logging.log_events(logging.getLogger('x')); assert not logging.getLogger().handlers"
     code += "; assert not logging.getLogger('x').handlers"
     subprocess.run([sys.executable, "-I", "-c", code], check=True)
-
-
-def test_the_table_of_events_is_up_to_date():
-    text = PAGE.read_text("utf-8")
-    assert renewed(text, PARTS) == text, "docs/logging.md is out of date; run: python tools/logging_page.py"

@@ -11,6 +11,7 @@ never if none does.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextvars import ContextVar
 from os import urandom
 
@@ -22,7 +23,7 @@ from backstay_core.options import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping
+    from collections.abc import Mapping, MutableMapping
     from contextvars import Token
     from typing import Any, Protocol
 
@@ -46,13 +47,20 @@ LEVELS = {
     "renewed": logging.WARNING,
     "budget_exhausted": logging.WARNING,
     "wait_over": logging.WARNING,
+    "injected": logging.WARNING,
+    "switched_on": logging.WARNING,
     "forced_open": logging.WARNING,
     "disabled": logging.WARNING,
 }
 
-#  what the detail of an event is called, where it is a time in ns
-TIMES = {"retry": "pause", "opened": "open_for", "reopened": "open_for"}
-SAID = (*dict.fromkeys(TIMES.values()), "failure")  # in the sentence; the rest is in the attributes
+#  what the detail of an event is called, and how it is written down
+DETAILS: dict[str, tuple[str, Callable[[Any], object]]] = {
+    "retry": ("pause", to_seconds),
+    "opened": ("open_for", to_seconds),
+    "reopened": ("open_for", to_seconds),
+    "injected": ("fault", str),
+}
+SAID = (*dict.fromkeys(name for name, _ in DETAILS.values()), "failure")  # in the sentence; the rest is in attributes
 
 
 class correlated:
@@ -116,9 +124,10 @@ def log_events(
     """A listener for ``policy.on("*", …)`` that writes a line for each event.
 
     A logger of the standard library gets a sentence, with the values as attributes of the record; one of structlog gets
-    the event's name and the values: ``policy``, ``strategy``, ``pause`` or ``open_for`` in seconds, ``failure`` and
-    ``error`` (its kind, and the exception's class: messages may hold secrets), ``correlation_id``. `levels` overrides
-    how loud events are, by name. Raises `ConfigurationError` for what is no logger, and for events that do not exist.
+    the event's name and the values: ``policy``, ``strategy``, ``pause`` or ``open_for`` in seconds, ``fault``,
+    ``failure`` and ``error`` (its kind, and the exception's class: messages may hold secrets), ``correlation_id``.
+    `levels` overrides how loud events are, by name. Raises `ConfigurationError` for what is no logger, and for events
+    that do not exist.
     """
     chosen = {**LEVELS, **(levels or {})}
     for name in levels or ():
@@ -167,8 +176,9 @@ def values_of(event: Event) -> dict[str, Any]:
         values["failure"] = detail.kind
         if detail.cause is not None:
             values["error"] = type(detail.cause).__name__
-    elif event.name in TIMES and detail is not None:
-        values[TIMES[event.name]] = to_seconds(detail)
+    elif event.name in DETAILS and detail is not None:
+        name, written = DETAILS[event.name]
+        values[name] = written(detail)
     if (current := correlation_id()) is not None:
         values["correlation_id"] = current
     return values
