@@ -5,10 +5,11 @@ The same table gives the same text, so that a test can tell when a picture is ou
 
 from html import escape
 
-BOX, HEIGHT, GAP, MARGIN = 120, 40, 110, 16
+BOX, HEIGHT, GAP, MARGIN = 92, 40, 78, 16
 RISE, STEP = 46, 34  # of an arc: for each state that it spans, and for each one between the same two states
 STYLE = (
     "text{font:14px system-ui,sans-serif;fill:#1b1f24;text-anchor:middle}"
+    "text{paint-order:stroke;stroke:#fff;stroke-width:3px}"  # legible where an arc runs through it
     "rect{fill:#fff}.state{fill:#eef4fb;stroke:#33679c;stroke-width:1.5}"
     "path{fill:none;stroke:#57606a;stroke-width:1.5}.head{fill:#57606a;stroke:none}"
 )
@@ -53,7 +54,7 @@ def _arc(begin: int, end: int, event: str, rise: int, top: int) -> list[str]:
     up = begin <= end
     edge = top if up else top + HEIGHT
     away = -1 if up else 1
-    out, back = (8, 50) if begin == end else (30, -30) if up else (-30, 30)  # from the middle of the box
+    out, back = (6, 40) if begin == end else (24, -24) if up else (-24, 24)  # from the middle of the box
     x1 = MARGIN + begin * (BOX + GAP) + BOX // 2 + out
     x2 = MARGIN + end * (BOX + GAP) + BOX // 2 + back
     control = edge + away * rise * 4 // 3  # a cubic with both handles there is at its highest at three quarters of it

@@ -1,10 +1,11 @@
 """Keeps docs/strategies true: ``python tools/strategy_pages.py`` writes what is made in it anew, and the rules of
 `backstay policy lint` in docs/ordering.md.
 
-There is a page for each kind in ``policy.STRATEGIES``. What it is for is written by hand; its rules come from the
-docstring of the module that has its options, its options from their `FIELDS`, and the picture from ``TRANSITIONS``, if
-the module of its options or of its state has that table. `tests/docs/test_strategies.py` fails where a page is missing
-or differs from the code. For a new strategy, write a page with the headings and parts named below and run this.
+There is a page for each kind in ``policy.STRATEGIES``. What it is for is written by hand. Its rules come from the
+docstring of the module that has its options, its options from their `FIELDS`, the picture of a call from trying
+(`tools/call_diagram.py`), and that of its states from ``TRANSITIONS``, if the module of its options or of its state has
+that table. `tests/docs/test_strategies.py` fails where a page is missing or differs from the code. For a new strategy,
+write a page with the headings and parts named below and run this.
 """
 
 import re
@@ -20,6 +21,7 @@ from backstay_core.policy import STRATEGIES
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.conformance.rules import RULE, rules
+from tools.call_diagram import lives
 from tools.config_docs import table
 from tools.made_parts import renew, renewed
 from tools.state_diagram import Transition, draw
@@ -56,6 +58,11 @@ def rules_of(cls: type[Options]) -> str:
     return "".join(rows)
 
 
+def call_of(cls: type[Options]) -> str:
+    """The picture of what a call through it can live through."""
+    return f"![A call through a {cls.__name__}]({cls.KIND}-call.svg)\n\n"
+
+
 def states_of(cls: type[Options]) -> str:
     """The picture and the table of transitions."""
     rows = "".join(f"| {a} | {event} | {b} | {_code(when, cls)} |\n" for a, event, b, when in transitions(cls))
@@ -72,7 +79,7 @@ def parts(kind: str) -> dict[str, Callable[[], str]]:
     """What is made on the page of a strategy; every page has all of it."""
     cls = STRATEGIES[kind]
     made: dict[str, Callable[[], str]] = {
-        "rules": lambda: rules_of(cls),
+        "rules": lambda: call_of(cls) + rules_of(cls),
         "options": lambda: table(strategy_rows(STRATEGIES, kind)),
     }
     if transitions(cls):
@@ -100,6 +107,7 @@ def made() -> dict[Path, str]:
     files[ORDERING] = renewed(ORDERING.read_text("utf-8"), {"lint": advice})
     for kind, cls in STRATEGIES.items():
         files[page(kind)] = renewed(page(kind).read_text("utf-8"), parts(kind))
+        files[PAGES / f"{kind}-call.svg"] = draw(lives(cls))
         if transitions(cls):
             files[PAGES / f"{kind}.svg"] = draw(transitions(cls))
     return files

@@ -7,6 +7,7 @@ import pytest
 
 from backstay_core.advice.lint import RULES
 from backstay_core.policy import STRATEGIES
+from tools.call_diagram import lives
 from tools.made_parts import named, renewed
 from tools.state_diagram import draw, states
 from tools.strategy_pages import HEADINGS, PAGES, advice, made, page, parts, transitions
@@ -59,3 +60,20 @@ def test_a_change_in_the_code_shows():
     assert renewed("<!-- rules -->\nold\n<!-- end -->", parts(kind)).count("**CB") == 21
     with pytest.raises(KeyError):
         renewed("<!-- nonsense -->\n<!-- end -->", parts(kind))
+
+
+@pytest.mark.parametrize(
+    ("kind", "steps"),
+    [
+        ("bulkhead", [("call", "waiting"), ("waiting", "attempt"), ("waiting", "refused")]),
+        ("circuit_breaker", [("call", "attempt"), ("call", "refused")]),
+        ("fallback", [("attempt", "substitute"), ("substitute", "returned"), ("substitute", "failed")]),
+        ("retry", [("attempt", "pause"), ("pause", "attempt"), ("attempt", "failed")]),
+        ("timeout", [("attempt", "timed out")]),
+    ],
+)
+def test_what_a_call_can_live_through_is_found(kind: str, steps: list[tuple[str, str]]):
+    found = {(row[0], row[2]) for row in lives(STRATEGIES[kind])}
+    assert found >= {*steps, ("attempt", "returned")}
+    assert ("substitute" in {end for _, end in found}) == (kind == "fallback")
+    assert ("pause" in {end for _, end in found}) == (kind == "retry")
