@@ -113,6 +113,22 @@ def test_what_is_no_logger_is_refused(logger: Any):
         log_events(logger)
 
 
+def test_what_a_logger_raises_changes_nothing():
+    class Broken:
+        heard = 0
+
+        def bind(self, **values: Any) -> Any: ...
+
+        def log(self, level: int, event: str, **values: Any) -> Any:
+            Broken.heard += 1
+            raise OSError("no space left on the device")
+
+    policy = Policy("p", Fallback("old"))
+    policy.on("*", log_events(Broken()))
+    assert policy.call(fail) == "old"
+    assert Broken.heard == 1
+
+
 def test_structlog(capsys: pytest.CaptureFixture[str]):
     processors: list[Any] = [structlog.stdlib.add_log_level, add_correlation_id, structlog.processors.JSONRenderer()]
     logger = structlog.wrap_logger(structlog.PrintLogger(), processors=processors)
@@ -184,6 +200,15 @@ class TestCorrelation:
             thread.start()
             thread.join()
         assert seen == [None] if sys.version_info < (3, 14) else seen in ([None], ["t"])
+
+    def test_a_block_is_entered_once_at_a_time(self):
+        block = correlated("a")
+        for _ in range(2):
+            with block:
+                assert correlation_id() == "a"
+        with block, pytest.raises(ConfigurationError, match="make one for each"):
+            block.__enter__()
+        assert correlation_id() is None
 
     @pytest.mark.parametrize("id", ["", 7, b"x"])
     def test_ids_that_are_none(self, id: Any):

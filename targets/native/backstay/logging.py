@@ -82,6 +82,8 @@ class correlated:
         return self._id
 
     def __enter__(self) -> correlated:
+        if self._token is not None:
+            raise ConfigurationError("a correlated() block is entered once at a time; make one for each")
         outer = _CURRENT.get()
         current = self if outer is None or self._id is not None else outer
         self._token = _CURRENT.set(current)

@@ -9,8 +9,9 @@ SHELLS = ("bash", "zsh", "fish")
 
 @click.command(short_help="Print the script that completes commands in a shell.")
 @click.argument("shell", type=click.Choice(SHELLS))
+@click.option("--json", "as_json", is_flag=True, help="Print {shell, script} as JSON.")
 @click.pass_context
-def completion(context: click.Context, shell: str) -> int:
+def completion(context: click.Context, shell: str, as_json: bool) -> int:
     """Print a script that lets SHELL complete the commands and options of `backstay`.
 
     \b
@@ -23,5 +24,10 @@ def completion(context: click.Context, shell: str) -> int:
     make = get_completion_class(shell)
     if make is None:
         raise click.ClickException(f"click has no completion for {shell}")
-    click.echo(make(context.find_root().command, {}, "backstay", "_BACKSTAY_COMPLETE").source())
+    script = make(context.find_root().command, {}, "backstay", "_BACKSTAY_COMPLETE").source()
+    if as_json:
+        import json
+
+        script = json.dumps({"shell": shell, "script": script}, indent=2)
+    click.echo(script)
     return 0

@@ -62,7 +62,8 @@ def stand_in(name: str) -> Any:
 @file_argument
 @click.option("--name", default="example", show_default=True, help="The name of the policy in it.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
-def init(file: str, name: str, force: bool) -> int:
+@json_option
+def init(file: str, name: str, force: bool, as_json: bool) -> int:
     """Write FILE (backstay.toml): one policy to begin with, and every option with its default and meaning as a
     comment."""
     from backstay.strategies import ALL
@@ -76,7 +77,12 @@ def init(file: str, name: str, force: bool) -> int:
         raise Unusable(f"{file} is there already; --force writes over it") from None
     except OSError as error:
         raise Unusable(f"{file} cannot be written: {error.strerror}") from None
-    click.echo(f"wrote {file}; next: backstay validate {file}")
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"wrote": file, "policies": [name]}, indent=2))
+    else:
+        click.echo(f"wrote {file}; next: backstay validate {file}")
     return 0
 
 

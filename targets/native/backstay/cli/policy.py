@@ -115,8 +115,16 @@ def lint(file: str, name: str | None, as_json: bool) -> int:
 @file_argument
 @name_option
 @click.option("--mermaid", is_flag=True, help="As a Mermaid flowchart, for pages that draw those.")
-def diagram(file: str, name: str | None, mermaid: bool) -> int:
-    """Draw the strategies of a policy as boxes in boxes, outermost first."""
+@json_option
+def diagram(file: str, name: str | None, mermaid: bool, as_json: bool) -> int:
+    """Draw the strategies of a policy as boxes in boxes, outermost first. As JSON: the lines of each picture."""
+    if as_json:
+        draw = flowchart if mermaid else boxes
+        kinds_by_name = {
+            title: [each.KIND for each in policy.options()] for title, policy in chosen(file, name).items()
+        }
+        click.echo(as_text({title: draw(title, kinds) for title, kinds in kinds_by_name.items()}))
+        return 0
     for i, (title, policy) in enumerate(chosen(file, name).items()):
         kinds = [options.KIND for options in policy.options()]
         if i:
