@@ -16,7 +16,7 @@ from tests.environments.real.kernels import Kernel, copy_modules
 from tests.environments.real.needs import missing, need_programs
 from tests.environments.real.processes import serving, until
 
-MODULES = ("virtio_mmio", "virtio_pci", "virtio_balloon", "vmgenid", "overlay")
+MODULES = ("virtio_mmio", "virtio_pci", "virtio_balloon", "vmgenid")
 PATIENCE = 120.0  # seconds for one answer of a guest; emulation on a busy machine is slow
 
 MACHINES = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import lzma
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,25 +26,33 @@ def kernel(flavour: str) -> Kernel:
 def copy_modules(kernel: Kernel, names: tuple[str, ...], place: Path) -> None:
     """Copy modules and what they stand on; `order` lists the files in the order in which they can be loaded."""
     place.mkdir(parents=True)
-    files = {path.stem: path for path in kernel.modules.rglob("*.ko")}
+    files = {_name(path): path for path in kernel.modules.rglob("*.ko*")}
+    built_in = {_name(Path(line)) for line in (kernel.modules / "modules.builtin").read_text().split()}
     order: list[str] = []
 
     def add(name: str) -> None:
-        file = files[name]
-        if file.name not in order:
-            for needed in _needed(file):
-                add(needed)
-            shutil.copy2(file, place)
-            order.append(file.name)
+        if name in built_in or f"{name}.ko" in order:
+            return
+        content = _content(files[name])
+        for needed in _needed(content):
+            add(needed)
+        (place / f"{name}.ko").write_bytes(content)
+        order.append(f"{name}.ko")
 
     for name in names:
-        if name in files:  # else it is built in, or this flavour has not got it
-            add(name)
+        add(name)
     (place / "order").write_text("".join(f"{name}\n" for name in order))
 
 
-def _needed(file: Path) -> list[str]:
+def _name(path: Path) -> str:
+    return path.name.partition(".")[0].replace("-", "_")
+
+
+def _content(file: Path) -> bytes:
+    return lzma.decompress(file.read_bytes()) if file.suffix == ".xz" else file.read_bytes()
+
+
+def _needed(content: bytes) -> list[str]:
     """The `depends=` field of a module; an unpacked package has no modules.dep yet."""
-    fields = file.read_bytes().split(b"\0")
-    [found] = [field.removeprefix(b"depends=").decode() for field in fields if field.startswith(b"depends=")]
+    [found] = [each[8:].decode() for each in content.split(b"\0") if each.startswith(b"depends=")]
     return [name.replace("-", "_") for name in found.split(",") if name]

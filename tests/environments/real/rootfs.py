@@ -12,15 +12,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import Distribution, distribution
+from importlib.util import find_spec
 from pathlib import Path
-
-from packaging.requirements import Requirement
 
 from tests.environments.real.needs import ROOT, need_programs
 
 INSIDE = Path(__file__).parent / "inside"
-PACKAGES = ("core/backstay_core", "targets/native/backstay")
+CLI = ("click", "rich")  # what they stand on is not needed for what is run inside
 LIBRARY = f"python{sys.version_info.major}.{sys.version_info.minor}"
 UNUSED = ("config-*", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "site-packages", "test", "tests", "tkinter")
 UNUSED_FILES = ("*.opt-?.pyc", "*_test*", "_tkinter*", "turtle*", "_codecs_??.*", "_codecs_iso2022*")
@@ -40,20 +38,24 @@ def make(root: Path) -> Path:
     _busybox(root)
     python = _python(root)
     site = root / "opt" / "backstay"
-    for package in PACKAGES:
-        source = ROOT / package
-        shutil.copytree(source, site / source.name, ignore=shutil.ignore_patterns("__pycache__"))
-    for needed in _requirements("backstay", {"cli"}):
-        _install(needed, site)
+    for package in (ROOT / "core" / "backstay_core", ROOT / "targets" / "native" / "backstay", *map(_package, CLI)):
+        shutil.copytree(package, site / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     for source in INSIDE.iterdir():
         if source.is_file():
             shutil.copy2(source, root / "opt")
-    compileall.compile_dir(site, quiet=2, stripdir=root, rx=re.compile("pygments"))
+    compileall.compile_dir(site, quiet=2, stripdir=root)
     for name, options in (("python", ""), ("backstay", "-m backstay")):
         script = root / "bin" / name
         script.write_text(SCRIPT.format(python=python, options=options))
         script.chmod(0o755)
     return root
+
+
+def _package(name: str) -> Path:
+    spec = find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
 
 
 def _busybox(root: Path) -> None:
@@ -91,23 +93,6 @@ def _copy(file: Path, root: Path) -> None:
     if not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(file.resolve(), place)
-
-
-def _requirements(name: str, extras: set[str]) -> Iterator[Distribution]:
-    """What an installed distribution and the named extras stand on, all the way down."""
-    for text in distribution(name).requires or ():
-        needed = Requirement(text)
-        if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras or {""}):
-            yield distribution(needed.name)
-            yield from _requirements(needed.name, needed.extras)
-
-
-def _install(needed: Distribution, site: Path) -> None:
-    for file in needed.files or ():
-        if ".." not in file.parts and file.suffix != ".pyc":
-            place = site / file
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(str(file.locate()), place)
 
 
 def pack(root: Path, archive: Path) -> Path:

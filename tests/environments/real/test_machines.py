@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from backstay_core.environments.kinds import RuntimeEnvironment
 from tests.environments.real.guests import Guest, guest
 from tests.environments.real.kernels import Kernel
-from tests.environments.real.surroundings import demo
+from tests.environments.real.processes import until
+from tests.environments.real.surroundings import Outlook, demo
 
 pytestmark = pytest.mark.slow
 
 Initrd = Callable[[str], tuple[Kernel, Path]]
+MEMORY = 512 << 20
 Scratch = Callable[[str], Path]
 
 
@@ -38,3 +41,43 @@ def real_time(scratch: Scratch, initrd: Initrd) -> Iterator[Guest]:
 @pytest.mark.parametrize("machine", ["micro", "pc", "real_time"])
 def test_a_policy_decides_as_it_does_outside(machine: str, here: object, request: pytest.FixtureRequest):
     assert demo(request.getfixturevalue(machine)) == here
+
+
+def test_without_firmware_it_is_a_micro_vm(micro: Guest):
+    outlook = Outlook(micro)
+    assert outlook.primary == RuntimeEnvironment.MICRO_VM
+    assert outlook.layers == [RuntimeEnvironment.MICRO_VM, RuntimeEnvironment.OPERATING_SYSTEM]
+    assert outlook["total_cpu_cores"] == 1
+    assert MEMORY * 0.7 < outlook["total_memory"] < MEMORY  # the kernel keeps some for itself
+    assert outlook.reading("product")["value"] is None
+
+
+def test_a_pc_is_a_virtual_machine(pc: Guest):
+    outlook = Outlook(pc)
+    assert outlook.primary == RuntimeEnvironment.VIRTUAL_MACHINE
+    assert outlook.layers == [RuntimeEnvironment.VIRTUAL_MACHINE, RuntimeEnvironment.OPERATING_SYSTEM]
+    assert outlook["hypervisor"] == "QEMU"
+    assert "Q35" in outlook["product"]
+
+
+def test_a_real_time_kernel_is_told_from_the_machine_below_it(real_time: Guest):
+    outlook = Outlook(real_time)
+    assert outlook.primary == RuntimeEnvironment.REAL_TIME_OS
+    assert outlook.layers[:2] == [RuntimeEnvironment.REAL_TIME_OS, RuntimeEnvironment.MICRO_VM]
+    assert outlook["real_time_kernel"] is True
+
+
+def test_a_kernel_that_is_only_preemptible_is_no_real_time_system(pc: Guest):
+    assert "PREEMPT" in pc.run("uname", "-v").stdout
+    assert RuntimeEnvironment.REAL_TIME_OS not in Outlook(pc).layers
+
+
+def test_memory_that_the_host_takes_back_is_told(micro: Guest):
+    assert Outlook(micro)["balloon_bytes"] == 0
+    taken = 64 << 20
+    micro.command("balloon", value=MEMORY - taken)
+    try:
+        until(lambda: micro.command("query-balloon")["actual"] == MEMORY - taken, "the balloon to grow")
+        assert Outlook(micro)["balloon_bytes"] == taken
+    finally:
+        micro.command("balloon", value=MEMORY)

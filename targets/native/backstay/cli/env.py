@@ -18,7 +18,7 @@ INTERVAL = 1.0  # s
 @click.option("--watch", is_flag=True, help="Show what is used, every second, until interrupted.")
 @click.option("--times", type=click.IntRange(1), help="With --watch: stop after so many lines.")
 @click.option("--environment", help="Take this for the primary environment.")
-@click.option("--root", type=click.Path(file_okay=False, exists=True), default="/", help="Read files under this one.")
+@click.option("--root", type=click.Path(file_okay=False, exists=True), help="Read files under this one, not under /.")
 @click.option("--capture", type=click.Path(dir_okay=False), help="Answer from a recording instead of this system.")
 def env(
     as_json: bool,
@@ -27,7 +27,7 @@ def env(
     watch: bool,
     times: int | None,
     environment: str | None,
-    root: str,
+    root: str | None,
     capture: str | None,
 ) -> int:
     """Say in which runtime environment this program runs: all layers, the innermost first, and the evidence for each.

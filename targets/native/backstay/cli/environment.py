@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 LARGEST = 16 << 20  # bytes of a recording
 
 
-def probe(root: str, capture: str | None) -> Probe:
+def probe(root: str | None, capture: str | None) -> Probe:
     """What answers: this system, or a recording. Raises `ClickException` if that cannot be read."""
     if capture is None:
-        return SystemProbe(root)
+        return SystemProbe() if root is None else SystemProbe(root)
     try:
         with open(capture, encoding="utf-8") as stream:
             return Recorded.from_data(json.loads(stream.read(LARGEST)))
