@@ -6,6 +6,12 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
+from backstay.drivers.interpreted import free_threaded
+
+compiled = pytest.mark.skipif(free_threaded(), reason="it is about compiled frames, and without a GIL there are none")
+
 MANY = """
     import sys
 
@@ -122,6 +128,7 @@ def run(program: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@compiled
 def test_five_hundred_decorated_functions_cost_nothing_before_they_are_called():
     assert run(MANY) == ["fine"]
 
@@ -137,6 +144,7 @@ def test_the_first_call_while_the_interpreter_shuts_down():
     assert sorted(lines) == ["atexit ok else", "cycle ok else", "end of the program", "module ok else"]
 
 
+@compiled
 def test_a_thread_that_nobody_waits_for():
     """It stops wherever it is; Python then leaves its module alone, finalizers too."""
     lines = run(ENDING.format(compiled=True, thread=True))
