@@ -11,7 +11,7 @@ import pytest
 
 from backstay import Bulkhead, BulkheadFull, CircuitOpen, ConfigurationError, Retry, load
 from backstay.configuration import Configuration
-from backstay.frames.compiler import ALWAYS
+from backstay.frames.names import ALWAYS
 from tests.config.running import (
     BREAKER,
     BUDGET,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import linecache
+import sys
+from types import ModuleType
 
 import pytest
 
@@ -22,6 +24,25 @@ def test_the_code_of_many_shapes_does_not_fill_memory(monkeypatch: pytest.Monkey
         files.add(policy._call.__code__.co_filename)
     assert len(source._CODES) <= source.MOST_CODES
     assert len(files) == source.MOST_CODES + 49  # each has a file of its own: no traceback shows the lines of another
+
+
+def test_a_call_while_this_thread_loads_what_compiles(monkeypatch: pytest.MonkeyPatch):
+    """From a signal handler, say. It is carried out step by step, and the next one compiles."""
+    calls = []
+
+    @Policy("p", Retry(3, base=0, on=ConnectionError))
+    def call() -> str:
+        calls.append(1)
+        if len(calls) < 3:
+            raise ConnectionError
+        return "done"
+
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "backstay.frames.names", ModuleType("half loaded"))
+        assert call() == "done"
+        assert not hasattr(call, "__source__")
+    assert call() == "done"
+    assert hasattr(call, "__source__")
 
 
 def test_a_traceback_shows_the_lines_of_a_frame():

@@ -12,24 +12,11 @@ it is what keeps the code object alive.
 from __future__ import annotations
 
 import os
-from _thread import RLock, get_ident
+from _thread import RLock
 from _weakref import ref
 
-from backstay.ambient import AMBIENT, current_deadline, new_cell, unpublish
-from backstay.classifier import classify
 from backstay.drivers import interpreted
 from backstay.drivers.libraries import in_trio
-from backstay.drivers.operation import COROUTINE
-from backstay.errors import CircuitOpen, TimedOut
-from backstay.frames import judging, runtime
-from backstay.frames.composer import Composer, composable
-from backstay.frames.signature import ANYTHING, signature_of
-from backstay.frames.source import FrameLoader, code_of
-from backstay.notes import text_of
-from backstay_core.strategies.breaker import Breaker
-from backstay_core.strategies.fallback import Substitute
-from backstay_core.strategies.retry import Attempts, Retrier
-from backstay_core.strategies.timeout import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,26 +24,7 @@ if TYPE_CHECKING:
 
     from backstay.policy import Policy
 
-FunctionType: Any = type(code_of)
-
-COMMON: dict[str, Any] = {
-    "type": type, "len": len, "TypeError": TypeError, "list": list, "int": int, "hasattr": hasattr,
-    "isinstance": isinstance,
-    "Exception": Exception, "BaseException": BaseException, "RuntimeError": RuntimeError,
-    "ambient": AMBIENT.get, "set": AMBIENT.set, "reset": AMBIENT.reset, "unpublish": unpublish,
-    "current_deadline": current_deadline,
-    "new_cell": new_cell, "ident": get_ident, "classify": classify, "held": judging.held, "Attempts": Attempts,
-    "Coroutine": COROUTINE,
-    "CircuitOpen": CircuitOpen, "TimedOut": TimedOut, "Expired": runtime.Expired, "PolicyBug": judging.PolicyBug,
-    "refusal": runtime.refusal, "no_time": runtime.no_time, "wait_in_thread": runtime.wait_in_thread,
-    "settle_value": runtime.settle_value, "settle_error": runtime.settle_error, "asks": runtime.asks,
-    "pause_after": runtime.pause_after, "why_not": runtime.why_not,
-    "result_failure": runtime.result_failure, "note": runtime.note, "notable": runtime.NOTABLE,
-    "mistake": runtime.mistake,
-}  # fmt: skip
-
-
-ALWAYS = {"_bs_" + name: value for name, value in COMMON.items()}
+FunctionType: Any = type(lambda: None)
 
 #  held while a policy changes, and while a frame is compiled from one: neither sees the other half done
 LOCK = RLock()
@@ -64,61 +32,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=LOCK._at_fork_reinit)  # type: ignore[attr-defined]
 
 
-def _loop_names(policy: Policy, layers: tuple[Any, ...]) -> dict[str, Any]:
-    """What async frames need besides; asyncio is imported when the first of them is compiled."""
-    from asyncio import CancelledError, current_task
-
-    from backstay.frames import elsewhere, loops
-    from backstay.frames.timers import Homes
-
-    homes = Homes(policy.ports, tuple(x for x, layer in enumerate(layers) if isinstance(layer, Deadline)))
-    return {
-        "CancelledError": CancelledError,
-        "current_task": current_task,
-        "homes": homes.by_thread.get,
-        "find_home": homes.find,
-        "wait_in_loop": loops.wait_in_loop,
-        "sleep_in_loop": loops.sleep_in_loop,
-        "awaited": loops.awaited,
-        "overdue": loops.overdue,
-        "Elsewhere": elsewhere.Elsewhere,
-        "elsewhere": elsewhere.run,
-        "pack": elsewhere.pack,
-    }
-
-
-def _names(policy: Policy, composer: Composer, function: Any) -> dict[str, Any]:
-    """The global names of a frame that are its own."""
-    names: dict[str, Any] = {"P": policy, "f": function, "clock": policy.ports.clock}
-    if composer.asynchronous:
-        names.update(_loop_names(policy, composer.layers))
-    for x, layer in enumerate(composer.layers):
-        names[f"L{x}"] = layer
-        names[f"at{x}"] = composer.own[x]
-        if isinstance(layer, Breaker):
-            _answers(names, "V", x, judging.verdicts(layer))
-            names[f"m{x}"] = (1 << layer.options.window_calls) - 1
-        elif isinstance(layer, Retrier):
-            _answers(names, "W", x, judging.wishes(layer, composer.own))
-            names[f"B{x}"] = layer.budget
-            names[f"T{x}"] = text_of(policy.name, (layer.options.attempts, None, "attempts"))
-        elif isinstance(layer, Deadline):
-            names[f"D{x}"] = layer.delay_ns
-        elif isinstance(layer, Substitute):
-            _answers(names, "A", x, judging.replaceable(layer))
-    return {"_bs_" + name: value for name, value in names.items()}
-
-
-def _answers(names: dict[str, Any], letter: str, x: int, answers: judging.Answers) -> None:
-    names[f"{letter}{x}"] = answers.known.get
-    names[f"ask_{letter}{x}"] = answers.ask
-
-
 def compile_into(
     frame: Any, policy: Policy, function: Any, asynchronous: bool, as_argument: bool, keyed: Any, generation: int
 ) -> Any:
     """Put the code of a frame in the place of `frame`'s own. `as_argument`: the function is the first argument;
     `keyed`: it is the second one, after the `KeyPolicy`."""
+    from backstay.frames.composer import Composer
+    from backstay.frames.names import ALWAYS, names_of
+    from backstay.frames.signature import ANYTHING, signature_of
+    from backstay.frames.source import FrameLoader, code_of
+
     names = frame.__globals__
     with LOCK:
         if names["_bs_generation"] != generation:
@@ -136,7 +59,7 @@ def compile_into(
         source = f"{'async ' if asynchronous else ''}def frame({parameters}):\n" + composer.write()
         code = code_of(source)
         name = frame.__name__
-        own = _names(policy, composer, function)
+        own = names_of(policy, composer, function)
         if keyed is not None:
             own.update(_bs_class=keyed.key_class, _bs_frame=frame)
         if generation:
@@ -161,6 +84,19 @@ async def _stand_in_async(*_bs_args: Any, **_bs_kwargs: Any) -> Any:
     return await _bs_compile()(*_bs_args, **_bs_kwargs)  # type: ignore[name-defined]  # noqa: F821
 
 
+def can_compose(layers: tuple[Any, ...]) -> bool:
+    """Load what composes frames, a sixth of what `import backstay` would load otherwise; can these be composed?
+
+    Not in a signal handler or finalizer that calls while this very thread is loading it, nor when the interpreter has
+    taken its modules apart: such a call is carried out step by step.
+    """
+    try:
+        from backstay.frames.names import composable, names_of  # the last thing that is defined there
+    except ImportError:
+        return False
+    return bool(names_of) and composable(layers)
+
+
 def frame_for(
     policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False, keyed: Any = None
 ) -> Any:
@@ -181,7 +117,7 @@ def restart(
         generation = names.get("_bs_generation", -1) + 1
 
         def compiling() -> Any:
-            if policy.ports.stepwise or not composable(policy.layers):  # nothing takes the stand-in's place
+            if policy.ports.stepwise or not can_compose(policy.layers):  # nothing takes the stand-in's place
                 return interpreted.frame_for(
                     policy, function, asynchronous=asynchronous, as_argument=as_argument, keyed=keyed
                 )
