@@ -43,6 +43,7 @@ BUDGETS = {
     "compile-async": Budget(1.2, "ms"),
     "memory-breaker": Budget(200, "B"),
     "memory-key": Budget(400, "B"),
+    "classify": Budget(2, "µs"),
     "simulated": Budget(100_000, "calls/s", least=True),
 }
 

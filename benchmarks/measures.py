@@ -15,11 +15,13 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from time import perf_counter_ns
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import backstay
 import backstay_core
 from backstay import CircuitBreaker, Policy, Retry, Timeout
+from backstay.errors import classify
 from backstay_core.failure import OK, Failure
 from benchmarks import stacks
 from benchmarks.baselines import KEY
@@ -36,6 +38,7 @@ IMPORTING = """
 import sys
 sys.path[:0] = {folders!r}
 from time import perf_counter_ns
+from types import SimpleNamespace
 before = set(sys.modules)
 begin = perf_counter_ns()
 import {modules}
@@ -181,6 +184,35 @@ def key_memory(effort: Effort) -> Value:
     return Value(weighed(lambda i: keyed.of(names[i]).call(len, names[i]), 40_000), "with Timeout, Retry and breaker")
 
 
+class Answered(Exception):
+    """As HTTP libraries raise it: the response is an attribute."""
+
+    def __init__(self, status: int, headers: dict[str, str]) -> None:
+        super().__init__(status)
+        self.response = SimpleNamespace(status_code=status, headers=headers)
+
+
+REMEMBERED = ("one that carries nothing", "an errno")
+ERRORS = {
+    "one that carries nothing": ConnectionResetError(),
+    "an errno": OSError(110, "timed out"),
+    "an HTTP status and Retry-After": Answered(503, {"Retry-After": "3"}),
+}
+
+
+def classifying(effort: Effort) -> Value:
+    """The dearer of those that are remembered, by class or errno. A response is looked at each time: see the note."""
+    best = dict.fromkeys(ERRORS, float("inf"))
+    for _ in range(effort.rounds):
+        for name, error in ERRORS.items():
+            begin = perf_counter_ns()
+            for _ in range(50):
+                classify(error)
+            best[name] = min(best[name], (perf_counter_ns() - begin) / 50 / 1000)
+    remembered = [best[name] for name in REMEMBERED]
+    return Value(max(remembered), "; ".join(f"{name}: {took:.2f} µs" for name, took in best.items()))
+
+
 def simulating(effort: Effort) -> Value:
     return Value(max(simulated_rate(40 * effort.tries) for _ in range(min(effort.tries, 10))))
 
@@ -201,5 +233,6 @@ MEASURES = (
     Measure("compile-async", "compile a frame: async six", "ms", compiling_async),
     Measure("memory-breaker", "memory of one breaker's state", "B", breaker_memory),
     Measure("memory-key", "memory of one key of a keyed policy", "B", key_memory),
+    Measure("classify", "classify an exception that is remembered", "µs", classifying),
     Measure("simulated", "simulated calls of the four in virtual time", "calls/s", simulating, most=True),
 )

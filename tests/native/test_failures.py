@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import traceback
 import weakref
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -431,3 +432,63 @@ def test_a_refusal_that_says_nothing_is_passed_on(world: World):
         assert (str(error), error.reason, error.retry_after) == (error.where, "", None)
         assert error.failure.kind == "rejected"
     assert world.call(policy, Script((0, "fine"))) == "fine"
+
+
+class Hides(ConnectionError):
+    """It says nothing of what it carries, and takes no notes."""
+
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        raise RuntimeError("look elsewhere")
+
+
+class Watches(ConnectionError):
+    def __getattribute__(self, name: str) -> Any:
+        if name == "__dict__":
+            raise RuntimeError("look elsewhere")
+        return super().__getattribute__(name)
+
+
+class TakesNoNotes(ConnectionError):
+    def add_note(self, note: str, /) -> None:
+        raise TypeError("no notes")
+
+
+class Slotted(ConnectionError):
+    __slots__ = ("status",)
+
+
+@pytest.mark.parametrize("cls", [Hides, Watches, TakesNoNotes, Slotted, ConnectionError], ids=lambda cls: cls.__name__)
+def test_exceptions_of_all_manners_come_out_as_they_are(world: World, cls: type[ConnectionError]):
+    """Retried, counted and passed on by their class, the first time and when the answer is remembered."""
+    policy = world.policy(
+        Fallback("else", on=LookupError), Retry(3, base=0, on=cls), CircuitBreaker(1.0, 6, minimum_calls=6, on=cls)
+    )
+    for _ in range(2):
+        last = cls()
+        script = Script((0, cls()), (0, cls()), (0, last))
+        with pytest.raises(cls) as caught:
+            world.call(policy, script)
+        assert caught.value is last
+        assert script.calls == 3
+    with pytest.raises(CircuitOpen):
+        world.call(policy, Script((0, "fine")))
+
+
+def test_what_an_exception_carries_decides_though_its_class_is_known(world: World):
+    policy = world.policy(Retry(3, base=0, idempotent=True))
+    for status, calls in ((None, 1), (404, 1), (503, 3), (None, 1), (503, 3)):
+        error = Answered(status)
+        script = Script((0, error))
+        with pytest.raises(Answered):
+            world.call(policy, script)
+        assert script.calls == calls
+
+
+class Answered(Exception):
+    """As HTTP libraries raise it, with a response or without."""
+
+    def __init__(self, status: int | None) -> None:
+        super().__init__("failed")
+        if status is not None:
+            self.response = SimpleNamespace(status_code=status, headers={})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
 import inspect
 import itertools
+import pickle
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any
 
@@ -210,3 +212,31 @@ def test_recursion_multiplies_attempts(policies: type[Policy]):
     with pytest.raises(ConnectionError):
         down(3)
     assert made == [3, 2, 1, 1, 2, 1, 1, 3, 2, 1, 1, 2, 1, 1]
+
+
+EVERYWHERE = Policy("everywhere", Retry(), CircuitBreaker())
+
+
+@EVERYWHERE
+def sold(item: str) -> str:
+    return item
+
+
+@EVERYWHERE
+async def sold_later(item: str) -> str:
+    return item
+
+
+@EVERYWHERE
+def sold_one_by_one(*items: str) -> Iterator[str]:
+    yield from items
+
+
+@pytest.mark.parametrize("guarded", [sold, sold_later, sold_one_by_one], ids=name_of)
+def test_guarded_functions_pickle_by_name(guarded: Any):
+    for _ in range(2):
+        assert pickle.loads(pickle.dumps(guarded)) is guarded
+        assert copy.deepcopy(guarded) is guarded
+        made = guarded("a")  # compiles
+        if inspect.iscoroutine(made):
+            assert asyncio.run(made) == "a"
