@@ -8,6 +8,7 @@
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
+JS := targets/wasm/js
 UV := $(shell command -v uv 2>/dev/null)
 
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
@@ -74,6 +75,11 @@ timelines: .venv/.dev ## run a million numbered timelines through all drivers (A
 
 wasm: build/backstay-engine.wasm ## build the WASM component, build/backstay-engine.wasm, and its distribution
 
+.PHONY: wasm-js node-tools
+wasm-js: build/js/package.json ## build the package for JavaScript, build/js, and its archive (needs npm)
+
+node-tools: $(JS)/node_modules/.ready ## install Node 24, jco and tsc as targets/wasm/js/package-lock.json says (needs npm)
+
 clean: ## remove everything that these targets made, .venv included
 	rm -f targets/wasm/engine/backstay_engine/backstay-engine.wasm
 	rm -rf .venv build dist .coverage htmlcov .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -114,3 +120,15 @@ build/backstay-engine.wasm: $(shell find core/backstay_core targets/wasm/guest w
 	PYTHONPATH=core:targets/native:targets/wasm $(BIN)/python -m backstay_wasm.build $@
 	cp $@ targets/wasm/engine/backstay_engine/
 	$(BIN)/python -m build --wheel --no-isolation --outdir build/dist targets/wasm/engine
+
+NPM_CI = npm ci --no-audit --no-fund --loglevel=error --fetch-retries=5
+
+$(JS)/node_modules/.ready: $(JS)/package.json $(JS)/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install nodejs npm"; exit 1; }
+	cd $(JS) && { $(NPM_CI) || $(NPM_CI) || $(NPM_CI); }
+	@touch $@
+
+build/js/package.json: build/backstay-engine.wasm $(JS)/node_modules/.ready $(JS)/build.mjs $(JS)/README.md \
+		$(shell find $(JS)/src $(JS)/examples -type f)
+	$(JS)/node_modules/.bin/node $(JS)/build.mjs $< build/js
+	cd build/js && npm pack --silent --pack-destination ..

@@ -12,6 +12,7 @@ import pytest
 from backstay_wasm import Engine
 from backstay_wasm.build import build
 from backstay_wasm.cache import Cache
+from tests.wasm import javascript
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,13 @@ def component(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if given:
         return Path(given)
     return build(tmp_path_factory.mktemp("wasm") / "backstay-engine.wasm")
+
+
+@pytest.fixture(scope="session")
+def js_package(component: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The JavaScript package; its tests lie where Node finds it."""
+    javascript.tools()
+    return javascript.package(component, tmp_path_factory.mktemp("js"))
 
 
 @pytest.fixture(scope="session")

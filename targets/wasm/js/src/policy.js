@@ -1,0 +1,212 @@
+// Guarded calls: the loop of `docs/wasm.md`, with promises, timers and AbortSignals.
+
+import { DeadlineExceeded, errorOf } from "./errors.js";
+import { NEVER, written } from "./values.js";
+
+const LONGEST_TIMER = 2 ** 31 - 1; // ms
+
+export class Policy {
+  #labels;
+
+  constructor(engine, handle, row, { classify = engine.classify, fallback } = {}) {
+    this.engine = engine;
+    this.handle = handle;
+    this.name = row.name;
+    this.strategies = row.strategies;
+    this.classify = classify;
+    this.fallback = fallback;
+    this.#labels = new Set(row.strategies.flatMap((part) => part.results ?? []));
+  }
+
+  /** Call `operation(signal)` under the policy. */
+  async call(operation, { signal, deadline, queue = true } = {}) {
+    signal?.throwIfAborted();
+    if (this.engine.replacing) await this.engine.ready();
+    signal?.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      new Call(this, operation, { signal, deadline, queue, resolve, reject }).begin();
+    });
+  }
+
+  /** `inner(signal, ...args)` as a guarded function of `args`. */
+  wrap(inner, options) {
+    return (...args) => this.call((signal) => inner(signal, ...args), options);
+  }
+
+  control(position, command) {
+    this.engine.control(this.handle, position, command, this.engine.now());
+  }
+
+  snapshot(wall) {
+    return JSON.parse(this.engine.snapshotPolicy(this.handle, this.engine.now(), wall));
+  }
+
+  restore(snapshot, options) {
+    this.engine.restorePolicy(this.handle, snapshot, options);
+  }
+
+  /** What goes in of a value: itself, if it is one of the labels that `results` names. */
+  label(value) {
+    return typeof value === "string" && this.#labels.has(value) ? value : undefined;
+  }
+
+  /** The substitute of the strategy at `position`. */
+  substitute(position, error, signal) {
+    return this.fallback ? this.fallback(error, signal) : this.strategies[position]?.value;
+  }
+}
+
+/** One call: outcomes and timers in, effects out. */
+class Call {
+  #policy;
+  #engine;
+  #operation;
+  #options;
+  #handle;
+  #running = new Map(); // token → { controller, timer }
+  #values = new Map();
+  #errors = new Map();
+  #wait;
+  #limit;
+  #over = false;
+  #gone = () => this.#leave(this.#options.signal.reason);
+
+  constructor(policy, operation, options) {
+    this.#policy = policy;
+    this.#engine = policy.engine;
+    this.#operation = operation;
+    this.#options = options;
+  }
+
+  begin() {
+    const { signal, deadline, queue } = this.#options;
+    const wake = queue ? () => queueMicrotask(() => this.#tell("wake")) : undefined;
+    this.#step(() => this.#engine.begin(this.#policy.handle, this.#engine.now(), { deadline, wake }));
+    if (this.#over) return;
+    signal?.addEventListener("abort", this.#gone, { once: true });
+    if (deadline !== undefined) {
+      this.#limit = this.#timer(BigInt(deadline), () => this.#leave(new DeadlineExceeded(this.#policy.name)));
+    }
+  }
+
+  #tell(event, token = 0n, detail = undefined) {
+    if (this.#over) return;
+    if (this.#engine.replacing) {
+      this.#engine.ready().then(() => this.#tell(event, token, detail));
+      return;
+    }
+    this.#step(() => this.#engine.step(this.#handle, event, { token, now: this.#engine.now(), detail }));
+  }
+
+  #step(enter) {
+    let decision;
+    try {
+      decision = enter();
+    } catch (error) {
+      if (error.kind !== "closed") this.#leave(error);
+      return;
+    }
+    this.#handle = decision.call;
+    for (const [what, ...numbers] of decision.before) this.#carryOut(what, what === "wait" ? [0n, ...numbers] : numbers, decision);
+    this.#carryOut(decision.action, [decision.token, decision.time], decision);
+  }
+
+  #carryOut(what, [token, time = NEVER], decision) {
+    switch (what) {
+      case "attempt":
+        this.#start(token, time, this.#operation);
+        break;
+      case "substitute": {
+        const { position, operation, failure } = decision;
+        const error = operation === undefined ? failure && errorOf(this.#policy.name, failure) : this.#errors.get(operation);
+        this.#start(token, time, (signal) => this.#policy.substitute(position, error, signal));
+        break;
+      }
+      case "wait":
+        this.#stop(this.#wait);
+        this.#wait = this.#timer(time, () => this.#tell("wake"));
+        break;
+      case "cancel":
+        this.#cancel(token, new DOMException("the policy stopped this operation", "AbortError"));
+        break;
+      case "complete":
+        this.#end(() => this.#options.resolve(this.#values.get(token)));
+        break;
+      case "fail":
+        this.#end(() => this.#options.reject(token ? this.#errors.get(token) : errorOf(this.#policy.name, decision.failure)));
+        break;
+    }
+  }
+
+  #start(token, time, operation) {
+    const running = { controller: new AbortController(), timer: this.#timer(time, () => this.#tell("wake")) };
+    this.#running.set(token, running);
+    const settled = (kept, value, event, detail) => {
+      if (!this.#running.delete(token)) return; // cancelled: nobody wants to know
+      this.#stop(running.timer);
+      kept.set(token, value);
+      let label;
+      try {
+        label = detail(value);
+      } catch {
+        label = undefined; // a classifier with a mistake: of a kind that nobody knows
+      }
+      this.#tell(event, token, label);
+    };
+    new Promise((resolve) => resolve(operation(running.controller.signal))).then(
+      (value) => settled(this.#values, value, "ok", (given) => this.#policy.label(given)),
+      (error) => settled(this.#errors, error, "error", (given) => written("invalid-event", this.#policy.classify(given))),
+    );
+  }
+
+  #cancel(token, reason) {
+    const running = this.#running.get(token);
+    this.#running.delete(token);
+    this.#stop(running?.timer);
+    running?.controller.abort(reason);
+  }
+
+  /** The caller goes, or this call cannot go on: give back what it holds. */
+  #leave(reason) {
+    if (this.#over) return;
+    const handle = this.#handle;
+    this.#end(() => this.#options.reject(reason));
+    for (const token of [...this.#running.keys()]) this.#cancel(token, reason);
+    const close = () => {
+      try {
+        this.#engine.close(handle, this.#engine.now());
+      } catch {
+        // lost with its instance, or the engine is shut
+      }
+    };
+    if (handle === undefined) return;
+    if (this.#engine.replacing) this.#engine.ready().then(close);
+    else close();
+  }
+
+  #end(settle) {
+    this.#over = true;
+    this.#stop(this.#wait);
+    this.#stop(this.#limit);
+    this.#options.signal?.removeEventListener("abort", this.#gone);
+    settle();
+  }
+
+  /** Calls `ring` when the engine's clock says `time`; never early. */
+  #timer(time, ring) {
+    if (time >= NEVER) return undefined;
+    const timer = {};
+    const arm = () => {
+      const rest = time - this.#engine.now();
+      if (rest <= 0n && timer.id !== undefined) return ring();
+      const ms = rest <= 0n ? 0 : Math.min(Math.ceil(Number(rest) / 1e6), LONGEST_TIMER);
+      timer.id = this.#engine.timers.setTimeout(arm, ms);
+    };
+    arm();
+    return timer;
+  }
+
+  #stop(timer) {
+    if (timer) this.#engine.timers.clearTimeout(timer.id);
+  }
+}

@@ -1,0 +1,124 @@
+// The engine's own surface: whatever a host hands in, it gets a typed error, and other calls go on.
+
+import assert from "node:assert/strict";
+import { after, before, beforeEach, test } from "node:test";
+import * as backstay from "backstay";
+import { classify, Engine, EngineError } from "backstay";
+
+const PLAIN = { policies: [{ name: "p", strategies: [{ kind: "bulkhead", limit: 2 }] }] };
+const NEVER = 1n << 62n;
+const MOST = (1n << 64n) - 1n;
+
+let engine, other;
+before(async () => (engine = await Engine.create()));
+after(() => engine.shut());
+beforeEach(() => {
+  engine.add(PLAIN, 0n);
+  other = engine.begin("p", 0n);
+});
+
+/** The kind of the error; and the other call, which is in flight all the time, goes on. */
+function kindOf(run) {
+  let kind;
+  try {
+    run();
+  } catch (error) {
+    assert.ok(error instanceof EngineError && error.message, error);
+    kind = error.kind;
+  }
+  assert.equal(engine.step(other.call, "wake", { now: 0n }).action, "none");
+  assert.equal(engine.replacements, 0);
+  return kind;
+}
+
+test("documents that mean nothing", () => {
+  const bad = ["", "{", "[]", "{}", '{"policies": []}', '{"policies": [{"name": 1}]}', "[".repeat(100_000), '{"policies": {"p": {"name": "q"}}}'];
+  for (const text of bad) assert.equal(kindOf(() => engine.add(text)), "invalid-config", text.slice(0, 40));
+  const unsaid = [() => 1, Symbol("x"), NaN, Infinity];
+  for (const value of unsaid) {
+    const strategies = [{ kind: "fallback", value }];
+    assert.equal(kindOf(() => engine.add({ policies: [{ name: "x", strategies }] })), "invalid-config", String(value));
+  }
+  const ring = {};
+  ring.ring = ring;
+  assert.equal(kindOf(() => engine.add(ring)), "invalid-config");
+  assert.equal(kindOf(() => engine.add(undefined)), "invalid-config");
+});
+
+test("numbers beyond their type", () => {
+  for (const number of [-1n, 1n << 64n, 1.5, NaN, "1", null, true, 2 ** 53]) {
+    assert.equal(kindOf(() => engine.begin(1n, number)), "out-of-range", String(number));
+    assert.equal(kindOf(() => engine.step(other.call, "ok", { token: number, now: 0n })), "out-of-range");
+    assert.equal(kindOf(() => engine.close(number, 0n)), "out-of-range");
+    if (number !== null) assert.equal(kindOf(() => engine.begin(1n, 0n, { deadline: number })), "out-of-range");
+  }
+  for (const now of [NEVER, MOST]) assert.equal(kindOf(() => engine.begin("p", now)), "out-of-range");
+  assert.equal(kindOf(() => engine.control("p", 1 << 30, "auto", 0n)), "out-of-range");
+});
+
+test("ten megabytes, and half a character", () => {
+  const huge = "x".repeat(10_000_000);
+  assert.equal(kindOf(() => engine.add(huge)), "too-large");
+  assert.equal(kindOf(() => engine.step(other.call, "ok", { now: 0n, detail: huge })), "too-large");
+  assert.equal(kindOf(() => engine.restore(huge + huge + huge + huge)), "too-large");
+  assert.equal(kindOf(() => engine.step(other.call, "ok", { now: 0n, detail: "\ud800" })), "invalid-text");
+  assert.equal(kindOf(() => engine.step(other.call, "ok", { now: 0n, detail: 1 })), "invalid-text");
+});
+
+test("handles and events out of order", () => {
+  assert.equal(kindOf(() => engine.begin("nobody", 0n)), "unknown-policy");
+  assert.equal(kindOf(() => engine.begin(MOST, 0n)), "unknown-policy");
+  assert.equal(kindOf(() => engine.policy("nobody")), "unknown-policy");
+  assert.equal(kindOf(() => engine.step(MOST, "ok", { now: 0n })), "unknown-call");
+  assert.equal(kindOf(() => engine.step(other.call, "begin", { now: 0n })), "invalid-event");
+  assert.equal(kindOf(() => engine.step(other.call, "error", { token: 1n, now: 0n, detail: "nonsense" })), "invalid-event");
+  const call = engine.begin("p", 0n);
+  for (const [event, token] of [["ok", 7n], ["error", 0n], ["wake", 0n], ["ok", MOST]]) {
+    assert.equal(engine.step(call.call, event, { token, now: 0n }).action, "none");
+  }
+  assert.equal(engine.step(call.call, "ok", { token: call.token, now: 0n }).over, true);
+  assert.equal(kindOf(() => engine.step(call.call, "ok", { token: call.token, now: 0n })), "closed");
+  assert.equal(engine.close(call.call, 0n).action, "none");
+  assert.equal(kindOf(() => engine.unload("p")), "busy");
+});
+
+test("snapshots that do not fit leave everything", () => {
+  const text = engine.snapshot(5n);
+  for (const bad of ["", "{}", "null", text.slice(0, text.length / 2), text.replace('"schema":1', '"schema":9')]) {
+    assert.equal(kindOf(() => engine.restore(bad, { now: 5n })), "invalid-snapshot");
+  }
+  assert.equal(engine.snapshot(5n), text);
+  assert.equal(kindOf(() => engine.restorePolicy("p", { x: NaN })), "invalid-snapshot");
+});
+
+test("a component that is none", async () => {
+  for (const component of ["file:///nowhere/", new URL("./", import.meta.url)]) {
+    await assert.rejects(Engine.create({ component }));
+  }
+});
+
+test("what is in the typings is what there is", () => {
+  assert.deepEqual(Object.keys(backstay).sort(), [
+    "BackstayError", "CallLost", "DeadlineExceeded", "Engine", "EngineError", "Failed", "NEVER", "Policy", "Rejected", "TimedOut", "classify",
+  ]);
+});
+
+test("errors are classified by what they carry", () => {
+  const cases = [
+    [Object.assign(new TypeError("fetch failed"), { cause: { code: "ECONNREFUSED" } }), "connect"],
+    [new DOMException("x", "AbortError"), "cancelled"],
+    [new DOMException("x", "TimeoutError"), "timeout"],
+    [new TypeError("Failed to fetch"), "disconnect"],
+    [new TypeError("x is not a function"), "programming"],
+    [new Error("x"), "unknown"],
+    ["a text", "unknown"],
+    [undefined, "unknown"],
+    [Object.assign(new Error("x"), { status: 200 }), "unknown"],
+  ];
+  for (const [error, kind] of cases) assert.equal(classify(error), kind);
+  const paused = classify(new Response("", { status: 503, headers: { "retry-after": "2" } }));
+  assert.deepEqual([paused.kind, paused.retry_after, paused.code], ["throttle", 2_000_000_000n, "UNAVAILABLE"]);
+  const ring = new Error("x");
+  ring.cause = ring;
+  assert.equal(classify(ring), "unknown");
+});

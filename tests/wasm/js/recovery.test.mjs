@@ -1,0 +1,123 @@
+// An instance that breaks is replaced; only the call at which it broke is lost.
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { CallLost, Engine } from "backstay";
+
+const PLAIN = { policies: [{ name: "p", strategies: [{ kind: "bulkhead", limit: 2 }] }] };
+
+/** The memories of all instances that were made since. */
+const memories = [];
+const instantiate = WebAssembly.instantiate;
+WebAssembly.instantiate = async (...args) => {
+  const made = await instantiate(...args);
+  memories.push(...Object.values(made.exports ?? {}).filter((each) => each instanceof WebAssembly.Memory));
+  return made;
+};
+
+beforeEach(() => (memories.length = 0));
+
+/** Spoils the memory of every instance made so far: the next call into one does not return. */
+function poison() {
+  for (const memory of memories.splice(0)) new Uint8Array(memory.buffer).fill(0xff);
+}
+
+test("an instance that breaks is replaced; only the call at which it broke is lost", async () => {
+  const mine = await Engine.load(PLAIN, { seed: 0n });
+  const kept = mine.begin("p", 1n);
+  const lost = mine.begin("p", 2n);
+  poison();
+  assert.throws(() => mine.step(lost.call, "ok", { token: lost.token, now: 3n }), (error) => error instanceof CallLost);
+  assert.throws(() => mine.begin("p", 4n), { kind: "replacing" });
+  await mine.ready();
+  assert.equal(mine.replacements, 1);
+  assert.equal(mine.report(4n).policies[0].strategies[0].inside, 1); // the lost call has given its place back
+  assert.throws(() => mine.step(lost.call, "ok", { token: lost.token, now: 4n }), { kind: "closed" });
+  assert.ok(mine.step(kept.call, "ok", { token: kept.token, now: 4n }).over);
+  assert.ok(mine.begin("p", 5n).call > lost.call);
+  mine.shut();
+});
+
+/** Two engines through the same calls; `disturb` happens to the first one now and then, and must not show. */
+async function compare(disturb, calls) {
+  const strategies = [{ kind: "retry", attempts: 5, idempotent: true }, { kind: "circuit_breaker", window_calls: 50 }];
+  const load = () => Engine.load({ policies: [{ name: "p", strategies }] }, { seed: 3n });
+  const two = await load();
+  memories.length = 0; // the second engine is left in peace
+  const one = await load();
+  let now = 0n;
+  for (let i = 0; i < calls; i += 1) {
+    now += 50_000_000n;
+    if (i % 140 === 100) {
+      disturb(one, now);
+      await one.ready();
+    }
+    const [mine, theirs] = [one, two].map((each) => each.begin("p", now));
+    assert.deepEqual(mine, theirs);
+    if (mine.over) continue;
+    const event = i % 3 ? "ok" : "error";
+    const told = { token: mine.token, now, detail: i % 3 ? undefined : "timeout" };
+    assert.deepEqual(...[one, two].map((each) => each.step(mine.call, event, told)));
+    one.close(mine.call, now);
+    two.close(mine.call, now);
+  }
+  assert.equal(one.snapshot(now), two.snapshot(now));
+  const { replacements } = one;
+  one.shut();
+  two.shut();
+  return replacements;
+}
+
+test("it decides after many replacements as an engine that never broke", async () => {
+  const replacements = await compare((engine, now) => {
+    poison();
+    assert.throws(() => engine.report(now), CallLost);
+  }, 700);
+  assert.equal(replacements, 5);
+});
+
+test("a stack that is full at any point leaves no trace", async () => {
+  await compare((engine, now) => {
+    const deeper = () => {
+      try {
+        deeper();
+      } catch {
+        // the stack is full here, and a little less so in every caller
+      }
+      if (engine.replacing) return;
+      try {
+        engine.report(now);
+      } catch {
+        // which error it is depends on where the stack ended
+      }
+    };
+    deeper();
+  }, 250);
+});
+
+test("a guarded call goes on in the new instance, and one that begins meanwhile waits for it", async () => {
+  const mine = await Engine.load(PLAIN);
+  const policy = mine.policy("p");
+  const held = Promise.withResolvers();
+  const kept = policy.call(() => held.promise);
+  poison();
+  assert.throws(() => mine.report(), CallLost);
+  held.resolve("kept"); // while there is no instance
+  assert.equal(await policy.call(() => "next"), "next");
+  assert.equal(await kept, "kept");
+  assert.equal(mine.replacements, 1);
+  mine.shut();
+});
+
+test("a guarded call at which the instance breaks is lost, and its places are free", async () => {
+  const mine = await Engine.load(PLAIN);
+  const held = Promise.withResolvers();
+  const lost = mine.policy("p").call(() => held.promise);
+  poison();
+  held.resolve("in vain");
+  await assert.rejects(lost, CallLost);
+  await mine.ready();
+  assert.equal(mine.report().policies[0].strategies[0].inside, 0);
+  assert.equal(mine.report().calls, 0);
+  mine.shut();
+});
