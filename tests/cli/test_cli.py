@@ -12,6 +12,7 @@ from backstay.demo import virtual
 from backstay.demo.protection import BREAKER, protection
 
 ENV = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE")}
+ENV["BACKSTAY_ENGINE"] = "no-such-component.wasm"
 
 
 def backstay(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:

@@ -6,6 +6,7 @@ import click
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from backstay.demo.component import Comparison
     from backstay.demo.outcome import Run
     from backstay.demo.scenario import Scenario
 
@@ -32,13 +33,18 @@ def demo(seed: int, quick: bool, virtual: bool, as_json: bool) -> int:
 
     What the policy promises is checked below the table: in every phase at least as many useful answers as without it,
     hardly more calls, and a quick recovery. On a machine too busy for that it says so and judges nothing.
+
+    Where the WASM component is installed, the same load is decided once more inside it, in virtual time, and compared.
     """
+    from backstay.demo.component import compare
     from backstay.demo.report import exit_code
     from backstay.demo.scenario import FULL, QUICK
 
-    run = _run(QUICK if quick else FULL, seed, virtual)
-    _print(run, as_json)
-    return exit_code(run)
+    scenario = QUICK if quick else FULL
+    run = _run(scenario, seed, virtual)
+    compared = compare(scenario, seed)
+    _print(run, compared, as_json)
+    return exit_code(run, compared)
 
 
 def _run(scenario: Scenario, seed: int, virtual: bool) -> Run:
@@ -70,13 +76,14 @@ def _run(scenario: Scenario, seed: int, virtual: bool) -> Run:
         return asyncio.run(live.run(scenario, seed, show))
 
 
-def _print(run: Run, as_json: bool) -> None:
+def _print(run: Run, compared: Comparison | None, as_json: bool) -> None:
     from backstay.demo import report
 
     if as_json:
         import json
 
-        click.echo(json.dumps(report.to_data(run), indent=2))
+        data = report.to_data(run) | {"component": report.component_data(compared)}
+        click.echo(json.dumps(data, indent=2))
         return
 
     from rich.console import Console
@@ -86,7 +93,7 @@ def _print(run: Run, as_json: bool) -> None:
         console.print(_table(run))
     else:
         click.echo(report.plain_table(run) + "\n")
-    click.echo("\n".join(report.summary(run)))
+    click.echo("\n".join([*report.summary(run), *report.component_lines(compared)]))
 
 
 def _table(run: Run) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from backstay.demo.component import MISSING, Comparison
 from backstay.demo.outcome import (
     KEPT,
     NOT_JUDGED,
@@ -152,6 +153,26 @@ def to_data(run: Run) -> dict[str, Any]:
     }
 
 
-def exit_code(run: Run) -> int:
-    """0, or 1 if a promise was broken."""
-    return 0 if verdict(run) in (KEPT, NOT_JUDGED) else 1
+def component_lines(compared: Comparison | None) -> list[str]:
+    """What stands below the promises: was the same decided inside the component?"""
+    if compared is None:
+        return [f"WASM    not compared: the component is not installed ({MISSING})"]
+    if compared.different is None:
+        return [f"WASM    the same {compared.decisions} decisions inside the component, in virtual time"]
+    return [
+        f"DIFFER  of {compared.decisions} decisions inside the component one is another:",
+        f"        {compared.different}",
+    ]
+
+
+def component_data(compared: Comparison | None) -> dict[str, Any] | None:
+    """The same as plain values."""
+    if compared is None:
+        return None
+    return {"decisions": compared.decisions, "same": compared.different is None, "different": compared.different}
+
+
+def exit_code(run: Run, compared: Comparison | None = None) -> int:
+    """0, or 1 if a promise was broken or the component decided otherwise."""
+    differs = compared is not None and compared.different is not None
+    return 0 if verdict(run) in (KEPT, NOT_JUDGED) and not differs else 1

@@ -14,7 +14,7 @@ from backstay.demo.protection import BREAKER, STALE, protection
 from backstay.demo.scenario import FULL, Scenario
 from backstay.demo.upstream import Reply, Upstream
 from backstay.policy import Policy
-from backstay_core.execution import ATTEMPT, CANCEL, COMPLETE, ERROR, FAIL, OK, START, SUBSTITUTE, WAIT, WAKE, Execution
+from backstay_core.execution import ATTEMPT, CANCEL, COMPLETE, ERROR, FAIL, OK, START, SUBSTITUTE, WAIT, WAKE
 from backstay_core.failure import NEVER, Failure
 
 
@@ -39,20 +39,33 @@ class Agenda:
 class GuardedCall:
     """One call through the policy: carries out what its `Execution` asks for."""
 
-    def __init__(self, number: int, due: int, policy: Policy, agenda: Agenda, upstream: Upstream, side: Side) -> None:
+    def __init__(
+        self,
+        number: int,
+        due: int,
+        policy: Policy,
+        agenda: Agenda,
+        upstream: Upstream,
+        side: Side,
+        trace: list[Any] | None,
+    ) -> None:
         self.number = number
+        self.trace = trace
         self.due = due
         self.agenda = agenda
         self.upstream = upstream
         self.side = side
         self.values: dict[int, str] = {}
-        self.execution = Execution(policy, lambda: self.later(agenda.now, (WAKE,)))
+        self.execution = policy.EXECUTION(policy, lambda: self.later(agenda.now, (WAKE,)))
 
     def later(self, when: int, event: tuple[Any, ...]) -> None:
         self.agenda.at(when, lambda: self.step(event))
 
     def step(self, event: tuple[Any, ...]) -> None:
-        for action in self.execution.step(event, self.agenda.now):
+        actions = self.execution.step(event, self.agenda.now)
+        if self.trace is not None:
+            self.trace.append((self.number, self.agenda.now, event[0], [_plain(action) for action in actions]))
+        for action in actions:
             self.carry_out(*action)
 
     def carry_out(self, what: str, *details: Any) -> None:
@@ -90,6 +103,13 @@ class GuardedCall:
         self.side.calls.append(Call(self.due, self.agenda.now, got))
 
 
+def _plain(action: tuple[Any, ...]) -> tuple[Any, ...]:
+    """An action as a trace has it: of failures the kind, and none that an operation of the caller's had."""
+    if action[0] == FAIL and action[1]:
+        action = action[:2]
+    return tuple(part.kind if isinstance(part, Failure) else part for part in action)
+
+
 def unprotected(scenario: Scenario, seed: int) -> Side:
     """A client that asks once and waits as long as its caller does."""
     upstream = Upstream(scenario, seed)
@@ -108,8 +128,9 @@ def _without_help(due: int, reply: Reply | None, patience: int) -> Call:
     return Call(due, reply.at, USEFUL if reply.ok else FAILED)
 
 
-def run(scenario: Scenario = FULL, seed: int = 0, policy: Policy | None = None) -> Run:
-    """The whole demo for one seed; `policy` instead of the demo's own, to see what another one would do."""
+def run(scenario: Scenario = FULL, seed: int = 0, policy: Policy | None = None, trace: list[Any] | None = None) -> Run:
+    """The whole demo for one seed; `policy` instead of the demo's own, to see what another one would do. `trace` gets
+    every decision: (number of the request, time, event, actions)."""
     policy = policy or protection(scenario, seed)
     upstream = Upstream(scenario, seed)
     side = Side([0] * len(scenario.phases), upstream.reached)
@@ -118,7 +139,7 @@ def run(scenario: Scenario = FULL, seed: int = 0, policy: Policy | None = None) 
         policy.layers[BREAKER].emit = lambda now, event, detail: result.events.append((now, event))
     agenda = Agenda()
     for number, due in enumerate(scenario.arrivals(seed)):
-        call = GuardedCall(number, due, policy, agenda, upstream, side)
+        call = GuardedCall(number, due, policy, agenda, upstream, side, trace)
         call.later(due, (START,))
     agenda.run()
     return result
