@@ -17,7 +17,7 @@ from backstay_wasm.cache import Cache
 from tests.conformance import simulate
 from tests.conformance.test_vectors import CURRENT
 from tests.portability.vectors import random_vectors
-from tests.wasm.javascript import HERE, SOURCE, NodeEngine, node
+from tests.wasm.javascript import HERE, ROOT, SOURCE, NodeEngine, node
 from tests.wasm.test_conformance import differences
 from tests.wasm.worlds import NativeEngine
 
@@ -94,6 +94,20 @@ def test_the_example_of_the_readme_runs(js_package: Path):
     path.write_text(code[0])
     run = node(path)
     assert (run.returncode, run.stdout) == (0, "last known\n"), run.stderr
+
+
+def test_the_guide_for_hosts_leads_to_a_host_that_works(js_package: Path, component: Path, tmp_path: Path):
+    """Its files as they stand there, with nothing but jco, Node and the component."""
+    guide = (ROOT / "docs" / "wasm-host.md").read_text("utf-8")
+    files = dict(re.findall(r"```js file=(\S+)\n(.*?)```", guide, re.DOTALL))
+    assert list(files) == ["transpile.mjs", "host.mjs", "try.mjs"]
+    for name, code in files.items():
+        (tmp_path / name).write_text(code)
+    (tmp_path / "node_modules").symlink_to(SOURCE / "node_modules")
+    for command in (("transpile.mjs", component), ("try.mjs",)):
+        run = node(*command, cwd=tmp_path)
+        assert run.returncode == 0, run.stderr
+    assert f"It prints\n\n```\n{run.stdout}```\n" in guide
 
 
 # -- conformance
