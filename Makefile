@@ -52,10 +52,10 @@ docs: .venv/.docs ## build the documentation site, build/site, without network; 
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env -d build/doctrees docs build/site
 	$(BIN)/python tools/site_links.py build/site
 
-bench: .venv/.bench ## measure against the budgets and four peers (ARGS="--quick --only one-breaker")
+bench: .venv/.bench build/backstay-engine.wasm ## measure against the budgets and four peers (ARGS="--quick --only one-breaker")
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-all: .venv/.bench ## the same against ten peers (ARGS=--write keeps the results)
+bench-all: .venv/.bench build/backstay-engine.wasm ## the same against ten peers (ARGS=--write keeps the results)
 	$(BIN)/python -m benchmarks --peers ten $(ARGS)
 
 bench-parts: .venv/.dev ## what the parts of a frame cost, where a budget does not hold

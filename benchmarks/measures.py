@@ -223,6 +223,7 @@ class Measure(NamedTuple):
     unit: str
     measure: Callable[[Effort], Value]
     most: bool = False  # more is better
+    needs: Callable[[], str] | None = None  # what is missing on this machine; empty if nothing is
 
 
 MEASURES = (

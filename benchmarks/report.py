@@ -55,7 +55,7 @@ def number(value: float, unit: str) -> str:
 def _values(row: Row) -> tuple[str, str, str]:
     """Worst, median and what they are made of."""
     if "worst" not in row:
-        return "not yet", "", ""
+        return row.get("missing", "not yet"), "", ""
     unit = row["unit"]
     if "ns" in row:
         best = min(range(len(row["runs"])), key=lambda i: row["runs"][i])

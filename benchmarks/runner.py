@@ -119,6 +119,7 @@ def _row(key: str, title: str, unit: str, values: list[float], worst: float) -> 
 
 def run(cases: Sequence[Case], measures: Sequence[Measure], names: Sequence[str], effort: Effort) -> list[Row]:
     """All rows. What is not measured yet is left out here; see `not_yet`."""
+    lacking = {one.key: one.needs() if one.needs else "" for one in measures}
     modules = {name: peers.load(name) for name in names}
     timed: dict[str, list[dict[str, float]]] = {case.key: [] for case in cases}
     measured: dict[str, list[Any]] = {one.key: [] for one in measures}
@@ -127,10 +128,23 @@ def run(cases: Sequence[Case], measures: Sequence[Measure], names: Sequence[str]
             progress(f"run {number} of {effort.runs}: {case.title}")
             timed[case.key].append(run_case(case, modules, effort))
         for one in measures:
+            if lacking[one.key]:
+                continue
             progress(f"run {number} of {effort.runs}: {one.title}")
             measured[one.key].append(one.measure(effort))
     rows = [case_row(case, timed[case.key], modules) for case in cases]
-    return rows + [measure_row(one, measured[one.key], modules, effort) for one in measures]
+    for one in measures:
+        if lacking[one.key]:
+            rows.append(missing_row(one, lacking[one.key]))
+        else:
+            rows.append(measure_row(one, measured[one.key], modules, effort))
+    return rows
+
+
+def missing_row(one: Measure, lacking: str) -> Row:
+    budget = BUDGETS.get(one.key)
+    about = {"key": one.key, "title": one.title, "unit": one.unit, "budget": str(budget) if budget else None}
+    return {**about, "verdict": "not measured", "missing": lacking}
 
 
 def not_yet() -> list[Row]:

@@ -166,53 +166,69 @@ def recovery(engine: Engine) -> None:
     show("replace an instance, 1 000 calls in flight", least(engine._inside.replace, 1, 5) / 1000, "ms")
 
 
-def memory(compiled: Compiled) -> None:
-    print("Memory")
-
+def used() -> int:
+    """Bytes that this process alone has and has written to; 0 where the system does not say."""
     rollup = Path("/proc/self/smaps_rollup")
     if not rollup.exists():
-        return
+        return 0
+    line = next(line for line in rollup.read_text().splitlines() if line.startswith("Private_Dirty"))
+    return int(line.split()[1]) * 1024
 
-    def used() -> int:
-        """Bytes that this process alone has and has written to."""
-        line = next(line for line in rollup.read_text().splitlines() if line.startswith("Private_Dirty"))
-        return int(line.split()[1]) * 1024
 
+def weights(compiled: Compiled, number: int = 20) -> tuple[float, float]:
+    """Bytes of an instance: never called, and after 100 calls."""
     before = used()
-    kept = [Instance(compiled, Limits()) for _ in range(20)]
-    show("an instance that was never called", (used() - before) / 20e3, "kB")
+    kept = [Instance(compiled, Limits()) for _ in range(number)]
+    unused = (used() - before) / number
     for instance in kept:
         instance.call("load", (json.dumps(DOCUMENT), 0))
         for _ in range(100):
             decision = instance.call("begin", (3, NOW, None, False))
             instance.call("step", (decision.call, "ok", decision.token, NOW, None))
-    show("an instance after 100 calls", (used() - before) / 20e3, "kB")
+    worn = (used() - before) / number
     for instance in kept:
         instance.close()
+    return unused, worn
+
+
+def memory(compiled: Compiled) -> None:
+    print("Memory")
+    unused, worn = weights(compiled)
+    show("an instance that was never called", unused / 1000, "kB")
+    show("an instance after 100 calls", worn / 1000, "kB")
+
+
+def rate(engine_of: Callable[[], Engine], count: int, calls: int, share: bool) -> float:
+    """Whole calls a second of `count` threads, on one engine or an engine each, by wall clock."""
+    shared = engine_of()
+    engines = [shared if share else engine_of() for _ in range(count)]
+
+    def work(engine: Engine) -> None:
+        call = whole(engine, "four")
+        for _ in range(calls):
+            call()
+
+    workers = [threading.Thread(target=work, args=(engine,)) for engine in engines]
+    begin = time.perf_counter()
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    took = time.perf_counter() - begin
+    for engine in (*engines, shared):
+        engine.shut()
+    return count * calls / took
 
 
 def threads(engine_of: Callable[[], Engine]) -> None:
     print("Whole calls a second, by wall clock (the machine's other work included)")
     for share in (True, False):
         for count in (1, 2, 4):
-            shared = engine_of()
-            engines = [shared if share else engine_of() for _ in range(count)]
-
-            def work(engine: Engine) -> None:
-                call = whole(engine, "four")
-                for _ in range(2000):
-                    call()
-
-            workers = [threading.Thread(target=work, args=(engine,)) for engine in engines]
-            begin = time.perf_counter()
-            for worker in workers:
-                worker.start()
-            for worker in workers:
-                worker.join()
-            rate = count * 2000 / (time.perf_counter() - begin)
-            show(f"{count} threads, {'one engine' if share else 'an engine each'}", rate, "/s")
-            for engine in (*engines, shared):
-                engine.shut()
+            show(
+                f"{count} threads, {'one engine' if share else 'an engine each'}",
+                rate(engine_of, count, 2000, share),
+                "/s",
+            )
 
 
 def main(arguments: list[str]) -> int:

@@ -9,11 +9,18 @@ from pathlib import Path
 
 import pytest
 
+<<<<<<< HEAD
 from benchmarks import parts, report
 from benchmarks.budgets import BUDGETS, NOT_YET, Budget
 from benchmarks.cases import CASES
 from benchmarks.measures import MEASURES
 from benchmarks.timing import Effort
+=======
+from benchmarks import report
+from benchmarks.__main__ import MEASURES
+from benchmarks.budgets import BUDGETS, NOT_YET, Budget
+from benchmarks.cases import CASES
+>>>>>>> 082c254 (Rows of the WASM component in make bench; a shard of the poisoning soak in CI)
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,6 +51,15 @@ def test_a_quick_run_has_the_documented_shape():
     assert all("value" in found or "missing" in found for found in row["peers"].values())
     assert "one CircuitBreaker" in report.markdown(result)
     assert done.stderr.startswith("run 1 of 1: ")
+
+
+def test_without_a_component_its_rows_say_what_they_need(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BACKSTAY_ENGINE", "no-such-component.wasm")
+    done = bench("--quick", "--only", "wasm-step", "--peers", "none", "--json")
+    assert done.returncode == 0, done.stderr
+    [row] = json.loads(done.stdout)["rows"]
+    assert (row["key"], row["budget"], row["verdict"]) == ("wasm-step", "≤ 20 µs", "not measured")
+    assert row["missing"] == "needs `make wasm`"
 
 
 @pytest.mark.parametrize(
