@@ -1,7 +1,11 @@
 // The engine's own surface: whatever a host hands in, it gets a typed error, and other calls go on.
 
 import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, sep } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import * as backstay from "backstay";
 import { classify, Engine, EngineError } from "backstay";
 
@@ -95,6 +99,19 @@ test("a component that is none", async () => {
   for (const component of ["file:///nowhere/", new URL("./", import.meta.url)]) {
     await assert.rejects(Engine.create({ component }));
   }
+  const place = await mkdtemp(join(tmpdir(), "backstay-"));
+  const other = {
+    "another package": "export const instantiate = () => ({ 'backstay:reliability/calls@0.2.0': {} });",
+    "one that cannot start": "export const instantiate = () => { throw new Error('no'); };",
+    "one that imports": "export const instantiate = (module, imports) => imports['wasi:clocks/wall-clock'].now();",
+  };
+  for (const [name, code] of Object.entries(other)) {
+    await mkdir(join(place, name));
+    await writeFile(join(place, name, "engine.js"), code);
+    const component = pathToFileURL(join(place, name) + sep);
+    await assert.rejects(Engine.create({ component }), { kind: "incompatible" }, name);
+  }
+  await rm(place, { recursive: true });
 });
 
 test("what is in the typings is what there is", () => {
