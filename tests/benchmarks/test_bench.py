@@ -9,18 +9,11 @@ from pathlib import Path
 
 import pytest
 
-<<<<<<< HEAD
 from benchmarks import parts, report
-from benchmarks.budgets import BUDGETS, NOT_YET, Budget
-from benchmarks.cases import CASES
-from benchmarks.measures import MEASURES
-from benchmarks.timing import Effort
-=======
-from benchmarks import report
 from benchmarks.__main__ import MEASURES
 from benchmarks.budgets import BUDGETS, NOT_YET, Budget
 from benchmarks.cases import CASES
->>>>>>> 082c254 (Rows of the WASM component in make bench; a shard of the poisoning soak in CI)
+from benchmarks.timing import Effort
 
 ROOT = Path(__file__).parents[2]
 
