@@ -20,7 +20,7 @@ MODULES = ("backstay", "backstay.environments", "backstay.logging", "backstay.pr
 RETURNED = {
     "backstay.blocks": ("Attempt", "Attempts"),
     "backstay.guarded": ("FallbackDecorator", "Guarded"),
-    "backstay.handles": ("BreakerHandle", "BulkheadHandle", "Handle", "RetryHandle"),
+    "backstay.handles": ("BreakerHandle", "BulkheadHandle", "Handle", "RateLimitHandle", "RetryHandle"),
     "backstay.key_policy": ("KeyPolicy",),
     "backstay.keyed": ("Keyed",),
     "backstay.pytest_plugin": ("disabled_policies", "instant_policies", "script", "virtual_time"),

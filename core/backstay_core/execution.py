@@ -40,6 +40,7 @@ EX5   An error in a user's own predicate ends the call with that error at once: 
 from backstay_core.failure import NEUTRAL, NEVER, Failure
 from backstay_core.strategies.contract import BOUND, DRIVER, FAULT, GATE, GRANTED, REFUSED
 from backstay_core.strategies.contract import SUBSTITUTE as SUBSTITUTES
+from backstay_core.strategies.priority import ANYBODY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from backstay_core.policy import Policy
+    from backstay_core.strategies.priority import Caller
 
     Action = tuple[Any, ...]
 
@@ -71,9 +73,20 @@ PAUSED = "paused"  # between two attempts
 OVER = "over"
 
 
+#  refusals that say: too much at once
+EXHAUSTED = (
+    "BULKHEAD_FULL",
+    "BULKHEAD_WAIT",
+    "RATE_LIMITED",
+    "RATE_LIMIT_WAIT",
+    "CONCURRENCY_FULL",
+    "CONCURRENCY_WAIT",
+)
+
+
 def refused(reason: str, retry_after: "int | None", where: str) -> Failure:
     """The failure that a refusal of one of the policy's strategies is."""
-    code = "RESOURCE_EXHAUSTED" if reason.startswith("BULKHEAD") else "UNAVAILABLE"
+    code = "RESOURCE_EXHAUSTED" if reason in EXHAUSTED else "UNAVAILABLE"
     return Failure("rejected", where, code=code, reason=reason, retry_after=retry_after, domain="backstay")
 
 
@@ -93,18 +106,26 @@ class Execution:
     """One call. `wake` is called, from any thread, when a gate has let it in; without it the call never waits at a
     gate.
 
-    `deadline` (ns) is the caller's: it bounds every Timeout, and enforcing it is the caller's affair.
+    `deadline` (ns) is the caller's: it bounds every Timeout, and enforcing it is the caller's affair. `caller` says
+    whose call it is, to gates that ask; without it the policy is asked for one.
     """
 
     __slots__ = (
-        "at", "began", "deadlines", "held", "layers", "mode", "now", "number", "policy", "token", "wake",
+        "at", "began", "caller", "deadlines", "held", "layers", "mode", "now", "number", "policy", "token", "wake",
     )  # fmt: skip
 
-    def __init__(self, policy: "Policy", wake: "Callable[[], object] | None" = None, deadline: int = NEVER) -> None:
+    def __init__(
+        self,
+        policy: "Policy",
+        wake: "Callable[[], object] | None" = None,
+        deadline: int = NEVER,
+        caller: "Caller | None" = None,
+    ) -> None:
         depth = len(policy.layers)
         self.policy = policy
         self.layers: "tuple[Any, ...]" = policy.layers
         self.wake = wake
+        self.caller: "Caller" = (caller or policy.caller()) if policy.asks else ANYBODY
         self.number = -1
         self.mode = NEW
         self.now = 0
@@ -152,7 +173,7 @@ class Execution:
             inner = self.deadlines[i]
             self.began[i] = now
             if role == GATE:
-                answer = layer.admit(now, self.wake)
+                answer = layer.admit(now, self.wake, self.caller)
                 if answer.decision != GRANTED:
                     return self._not_admitted(i, now, answer)
                 self.held[i] = answer
@@ -200,7 +221,7 @@ class Execution:
     def _not_admitted(self, i: int, now: int, answer: "Any") -> "list[Action]":
         if answer.decision == REFUSED:
             return self._up(i - 1, now, refused(answer.reason, answer.retry_after, self._where(i)), None, 0)
-        answer.until = min(answer.until, self.deadlines[i])
+        answer.within(self.deadlines[i])
         self.held[i] = answer
         self.mode = QUEUED
         return [(WAIT, answer.until)]
@@ -279,12 +300,15 @@ class Execution:
                 return self._up(i - 1, now, layer.failure(self._where(i)), None, 0)
             return self._down(i + 1, now)
         if self.mode == QUEUED:
-            answer = self.layers[i].poll(self.held[i], now)
-            if answer is self.held[i]:
-                return []
+            ticket = self.held[i]
+            until = ticket.until
+            answer = self.layers[i].poll(ticket, now)
+            if answer is ticket:
+                return [] if ticket.until == until else [(WAIT, ticket.until)]
             if answer.decision != GRANTED:
                 return self._not_admitted(i, now, answer)
             self.held[i] = answer
+            self.began[i] = now  # who waits is not inside yet
             self.deadlines[i + 1] = self.deadlines[i]
             return self._down(i + 1, now)
         return []

@@ -8,10 +8,11 @@ Tickets: whoever loads several calls that wait at one gate loads them in the ord
 """
 
 from backstay_core.execution import PAUSED, QUEUED, RUNNING, Execution
-from backstay_core.failure import NEVER, SnapshotError
+from backstay_core.failure import NEVER, ConfigurationError, SnapshotError
 from backstay_core.rng import Rng
 from backstay_core.state import RESUME, Reader, seal
 from backstay_core.strategies.contract import DRIVER, FAULT, GATE, GRANTED, Ticket
+from backstay_core.strategies.priority import Caller
 from backstay_core.strategies.retry import Attempts
 
 TYPE_CHECKING = False
@@ -41,7 +42,7 @@ def save(execution: Execution, now: int) -> "dict[str, Any]":
                 held = {
                     "granted": granted,
                     "current": granted and held.permit is layer.epoch,
-                    "remaining": _remaining(held.until, now),
+                    "remaining": _remaining(held.end, now),
                 }
             else:
                 held = held is layer.epoch
@@ -65,6 +66,8 @@ def save(execution: Execution, now: int) -> "dict[str, Any]":
         "remaining": _remaining(execution.deadlines[0], now),
         "layers": layers,
         "drawn": [[i, execution.held[i].state] for i in _drawing(execution)],
+        "priority": execution.caller.priority,
+        "tenant": execution.caller.tenant,
     }
     return seal(KIND, execution.policy.fingerprint(), body)
 
@@ -76,7 +79,8 @@ def load(data: "Any", policy: "Policy", now: int, wake: "Callable[[], object] | 
     its gate only if nothing is raised.
     """
     read = Reader(data, KIND, policy.fingerprint(), RESUME)
-    execution = Execution(policy, wake, _time(read, "remaining", now))
+    caller = _caller(read)
+    execution = Execution(policy, wake, _time(read, "remaining", now), caller)
     mode = MODES[MODES.index(read.word("mode", MODES))]
     depth = len(policy.layers)
     at = read.integer("at", most=depth if mode == RUNNING else depth - 1)
@@ -102,7 +106,7 @@ def load(data: "Any", policy: "Policy", now: int, wake: "Callable[[], object] | 
     if mode == QUEUED:
         if queued is None:
             read.refuse("a call that waits must wait at a gate")
-        execution.held[at] = _ticket(queued, policy.layers[at], now, wake)
+        execution.held[at] = _ticket(queued, policy.layers[at], now, wake, caller)
     elif mode == PAUSED and policy.layers[at].ROLE != DRIVER and policy.layers[at].ROLE != FAULT:
         read.refuse("a call that pauses must pause at a driver or a fault")
     for i, state in read.rows("drawn", 2, most=(1 << 64) - 1):
@@ -120,15 +124,22 @@ def _drawing(execution: Execution) -> "list[int]":
     return [i for i in range(len(layers)) if layers[i].ROLE == FAULT and execution.held[i] is not None]
 
 
-def _ticket(read: "Any", layer: "Any", now: int, wake: "Callable[[], object] | None") -> Ticket:
-    until = _time(read, "remaining", now)
+def _caller(read: Reader) -> Caller:
+    try:
+        return Caller(read.integer("priority"), read.nested("tenant"))
+    except ConfigurationError as error:
+        raise SnapshotError(str(error)) from None
+
+
+def _ticket(read: "Any", layer: "Any", now: int, wake: "Callable[[], object] | None", caller: Caller) -> Ticket:
+    end = _time(read, "remaining", now)
     if wake is None or not hasattr(layer, "rejoin"):
         read.refuse("this call cannot wait")
         raise AssertionError
     if not _flag(read, read.nested("granted")):
-        rejoined: Ticket = layer.rejoin(now, wake, until)
+        rejoined: Ticket = layer.rejoin(now, wake, end, caller)
         return rejoined
-    ticket = Ticket(wake, until)
+    ticket = Ticket(wake, end)
     ticket.permit = layer.epoch if _flag(read, read.nested("current")) else layer.orphan()
     ticket.status = GRANTED
     return ticket

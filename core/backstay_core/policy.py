@@ -19,6 +19,8 @@ from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.contract import BOUND, inform
 from backstay_core.strategies.fallback import Fallback
 from backstay_core.strategies.inject import Inject
+from backstay_core.strategies.priority import ANYBODY, Caller
+from backstay_core.strategies.rate_limit import RateLimit
 from backstay_core.strategies.retry import Retry
 from backstay_core.strategies.timeout import Timeout
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from backstay_core.strategies.contract import State
 
-STRATEGIES = {cls.KIND: cls for cls in (Bulkhead, CircuitBreaker, Fallback, Inject, Retry, Timeout)}
+STRATEGIES = {cls.KIND: cls for cls in (Bulkhead, CircuitBreaker, Fallback, Inject, RateLimit, Retry, Timeout)}
 
 
 class Shared:
@@ -83,6 +85,7 @@ class Policy:
         """Look anew at what its strategies need of a call; to be called when one was switched on or off by hand."""
         self.draws = any(layer.draws for layer in self.layers)
         self.bounded = any(layer.ROLE == BOUND for layer in self.layers)
+        self.asks = any(layer.asks for layer in self.layers)
 
     def tell(self, now: int, event: str, detail: "Any" = None) -> None:
         """Tell whoever watches (`emit`) of an event of the whole call."""
@@ -92,6 +95,10 @@ class Policy:
     def options(self) -> "tuple[Options, ...]":
         """The options of its strategies, outermost first."""
         return tuple(layer.options for layer in self.layers)
+
+    def caller(self) -> Caller:
+        """Whose call it is that begins now, where nobody says so: asked for if a strategy wants to know."""
+        return ANYBODY
 
     def next_call(self) -> int:
         """The number of a call that begins now (PO3)."""

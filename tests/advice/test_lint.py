@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backstay import Budget, Bulkhead, CircuitBreaker, Fallback, Inject, Policy, Retry, Timeout
+from backstay import Budget, Bulkhead, CircuitBreaker, Fallback, Inject, Policy, RateLimit, Retry, Timeout
 from backstay_core.advice import lint as module
 from backstay_core.advice.lint import lint
 
@@ -32,6 +32,7 @@ PAIRS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
     "LI12": ((Bulkhead(5, queue=5),), (Timeout(1), Bulkhead(5, queue=5))),
     "LI13": ((CircuitBreaker(1.0, 2000, minimum_calls=2000), Timeout(1)), (CircuitBreaker(1.0, 900), Timeout(1))),
     "LI14": ((Inject(enabled=True),), (Inject(),)),
+    "LI15": ((RateLimit(5), CALM), (CALM, RateLimit(5))),
 }
 
 

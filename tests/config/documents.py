@@ -34,7 +34,8 @@ def values(row: Row, budgets: list[str]) -> st.SearchStrategy[Any]:
         case "count":
             return st.integers(int(least), int(most))
         case "seconds" | "ratio":
-            return st.floats(max(least, 1e-6), most) | st.integers(int(max(least, 1)), int(max(most, 1)))
+            whole = st.integers(int(max(least, 1)), int(most)) if most >= 1 else st.nothing()
+            return st.floats(max(least, 1e-6), most) | whole
         case "flag":
             return st.booleans()
         case "choice":
@@ -62,7 +63,18 @@ def tables(rows: tuple[Row, ...], budgets: list[str], **more: Any) -> st.SearchS
 
 def strategies(kind: str, budgets: list[str]) -> st.SearchStrategy[dict[str, Any]]:
     rows = BUDGET_ROWS if kind == "budget" else strategy_rows(STRATEGIES, kind)
-    return tables(rows, budgets, kind=kind)
+    return tables(rows, budgets, kind=kind).map(fitting)
+
+
+def fitting(row: dict[str, Any]) -> dict[str, Any]:
+    """Without the options that do not go with the others."""
+    without = []
+    if row["kind"] == "rate_limit":
+        algorithm = row.get("algorithm", "token_bucket")
+        without += ["burst"] if algorithm != "token_bucket" else []
+        without += ["shed"] if algorithm == "leaky_bucket" else []
+        without += ["on"] if "decrease" not in row else []
+    return {name: value for name, value in row.items() if name not in without}
 
 
 @st.composite

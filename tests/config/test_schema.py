@@ -64,7 +64,7 @@ def test_units():
 
 
 def test_what_can_be_shared():
-    assert sorted(shareable(STRATEGIES)) == ["budget", "bulkhead", "circuit_breaker"]
+    assert sorted(shareable(STRATEGIES)) == ["budget", "bulkhead", "circuit_breaker", "rate_limit"]
 
 
 def test_expectations_in_words():

@@ -3,7 +3,8 @@
 A runner gives {"calls": …, "final": …} with what can be seen from outside: attempts, substitutes, the end of each call
 and the state that is left. It gives None for a vector that it cannot express:
 
-* an asyncio loop has no order for what happens in the same nanosecond, and its callers can always wait in a queue;
+* an asyncio loop has no order for what happens in the same nanosecond;
+* callers can always wait in a queue;
 * a thread runs one call after another, and nothing can interrupt it;
 * neither lies to itself: events that a host sends by mistake (`strays`) are for the step machine.
 """
@@ -17,7 +18,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-from backstay import Fallback, Inject, Policy, UnifiedError
+from backstay import Fallback, Inject, Policy, UnifiedError, calling
 from backstay.ambient import AMBIENT
 from backstay_core.clock import SECOND
 from backstay_core.failure import Failure
@@ -119,6 +120,7 @@ class Call:
         self.begun = Counter[str]()
         self.deadline = ns(written["deadline"]) if "deadline" in written else None
         self.number = written.get("policy", 0)
+        self.calling = calling(priority=written.get("priority"), tenant=written.get("tenant"))
         self.trace: Trace = []
 
     def note(self, *entry: Any) -> None:
@@ -207,7 +209,11 @@ def run_sync(policies: type[Policy], vector: Vector, known: Specified | None = N
     """One call after another in this thread. `known`: what is `specified`, if somebody has worked it out."""
     expected, agenda = known or specified(vector)
     interrupted = any(entry[1] in ("aborted", "cancel") for trace in expected["calls"] for entry in trace)
-    if agenda.ambiguous or interrupted or any("strays" in call for call in vector["calls"]):
+    if (
+        agenda.ambiguous
+        or interrupted
+        or any("strays" in call or not call.get("queue", True) for call in vector["calls"])
+    ):
         return None
     ports = ManualPorts()
     clock = ports.manual
@@ -231,7 +237,8 @@ def run_sync(policies: type[Policy], vector: Vector, known: Specified | None = N
             CURRENT.set(call)
             published = AMBIENT.set(call.deadline)
             try:
-                call.note("complete", guarded[call.number]())
+                with call.calling:
+                    call.note("complete", guarded[call.number]())
             except Exception as error:
                 call.ended(error)
             finally:
@@ -279,7 +286,8 @@ async def _on_loop(
         CURRENT.set(call)
         AMBIENT.set(call.deadline)
         try:
-            call.note("complete", await guarded[call.number]())
+            with call.calling:
+                call.note("complete", await guarded[call.number]())
         except Exception as error:
             call.ended(error)
 

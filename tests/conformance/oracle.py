@@ -5,13 +5,19 @@ failures and the random generator. A call is a generator that walks through the 
 strategies keep lists of what happened. Nothing is fast, nothing is clever.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from backstay_core.rng import stream
 from tests.conformance import oracle_strategies as strategies
 from tests.conformance.oracle_world import Outcome, Policy, World, make, ns, read_outcome
 
 FOREVER = float("inf")
+PRIORITIES = ("critical", "high", "normal", "low", "background")
+
+
+class Caller(NamedTuple):
+    priority: int
+    tenant: str
 
 
 class Leave(Exception):
@@ -28,6 +34,7 @@ class Call:
         self.substitutes = written.get("substitutes", [[0, "substitute"]])
         self.begun = {"attempt": 0, "substitute": 0}
         self.may_wait = written.get("queue", True)
+        self.caller_is = Caller(PRIORITIES.index(written.get("priority", "normal")), written.get("tenant", ""))
         self.caller = ns(written["deadline"]) if "deadline" in written else FOREVER
         self.ends = []  # (position, end) of the Timeouts it is in, outermost first
         self.operations = []
@@ -201,7 +208,7 @@ class Call:
         return stream(self.policy.seed, self.number, position)
 
     def gate(self, part, position):
-        answer = part.admit(self.now, self.may_wait)
+        answer = part.admit(self.now, self.may_wait, self.caller_is)
         if isinstance(answer, strategies.Ticket):
             answer = yield from self.wait(part, answer)
         if isinstance(answer, strategies.Refusal):
@@ -218,11 +225,15 @@ class Call:
 
     def wait(self, part, ticket):
         ticket.wake = lambda: self.world.at(self.world.now, self.wake)
-        ticket.until = until = min(ticket.until, self.deadline())  # BH4
-        self.note("wait", None if until == FOREVER else until)
-        if until < FOREVER:
-            self.world.at(until, self.wake)
+        ticket.end = min(ticket.end, self.deadline())  # BH4
+        told = -1
         while True:
+            until = min(ticket.until, ticket.end)
+            if until != told:
+                self.note("wait", None if until == FOREVER else until)
+                if until < FOREVER:
+                    self.world.at(until, self.wake)
+            told = until
             try:
                 yield
             except Leave:

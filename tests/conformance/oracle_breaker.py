@@ -65,7 +65,7 @@ class CircuitBreaker(Strategy):
 
     # -- asking --------------------------------------------------------------------------------------------------------
 
-    def admit(self, now, may_wait):
+    def admit(self, now, may_wait, caller):
         if self.mode == "forced_open":
             return Refusal("FORCED_OPEN")  # CB17
         permit = self.ask(now)

@@ -75,39 +75,80 @@ class Fallback(Strategy):
 
 
 class Ticket:
-    def __init__(self, until):
-        self.until = until
+    def __init__(self, end, caller):
+        self.until = self.end = end
+        self.caller = caller
         self.permit = None
         self.wake = None
 
 
-class Bulkhead(Strategy):
+class Gate(Strategy):
+    """A gate with a line of tickets before it, the first one first."""
+
     role = "gate"
+    full = over = ""  # reasons of refusals
 
     def __init__(self, options, seed):
         self.limit = options["limit"]
         self.queue = options.get("queue", 0)
         self.longest = ns(options["wait"]) if "wait" in options else math.inf
-        self.inside = []
-        self.line = []  # tickets, in the order in which they began to wait
+        self.shed = millionths(options.get("shed", 0))
+        self.fair = options.get("fair", False)
+        self.line = []
+        self.served = 0  # the round served last
 
-    def admit(self, now, may_wait):
-        if len(self.inside) < self.limit and not self.line:
+    def kept_from(self, caller, places):
+        return places * self.shed // MILLION * caller.priority // 4  # PR2
+
+    def rank(self, caller):
+        """The smaller goes first (PR3, PR4)."""
+        priority = caller.priority if self.shed else 0
+        alike = [t.rank[1] for t in self.line if t.caller.tenant == caller.tenant and t.rank[0] == priority]
+        return (priority, max([self.served, *alike]) + 1 if self.fair else 0)
+
+    def in_front(self, caller):
+        return [ticket for ticket in self.line if ticket.rank <= self.rank(caller)]
+
+    def line_up(self, ticket):
+        ticket.rank = self.rank(ticket.caller)
+        self.line.insert(len(self.in_front(ticket.caller)), ticket)
+
+    def let_in(self, ticket):
+        self.line.remove(ticket)
+        self.served = ticket.rank[1]
+        ticket.permit = object()
+
+    def somebody_waits(self):
+        return bool(self.line)
+
+
+class Bulkhead(Gate):
+    full, over = "BULKHEAD_FULL", "BULKHEAD_WAIT"
+
+    def __init__(self, options, seed):
+        super().__init__(options, seed)
+        self.inside = []
+
+    def has_room(self, caller):
+        return len(self.inside) + 1 <= self.limit - self.kept_from(caller, self.limit)  # BH1
+
+    def admit(self, now, may_wait, caller):
+        if self.has_room(caller) and not self.in_front(caller):
             permit = object()
-            self.inside.append(permit)  # BH1
+            self.inside.append(permit)
             return permit
         if not may_wait or len(self.line) >= self.queue:
-            return Refusal("BULKHEAD_FULL")  # BH2
-        ticket = Ticket(now + self.longest)
-        self.line.append(ticket)
+            return Refusal(self.full)  # BH2
+        ticket = Ticket(now + self.longest, caller)
+        self.line_up(ticket)
         return ticket
 
     def look(self, ticket, now):
         if ticket.permit:
             return ticket.permit  # BH5
-        if now >= ticket.until:
+        if now >= ticket.end:
             self.line.remove(ticket)
-            return Refusal("BULKHEAD_WAIT")  # BH4
+            return Refusal(self.over)  # BH4
         return None
 
     def settle(self, permit, now, verdict):
@@ -116,9 +157,9 @@ class Bulkhead(Strategy):
             self.hand_over()
 
     def hand_over(self):
-        while self.line and len(self.inside) < self.limit:
-            ticket = self.line.pop(0)  # BH3
-            ticket.permit = object()
+        while self.line and self.has_room(self.line[0].caller):
+            ticket = self.line[0]  # BH3
+            self.let_in(ticket)
             self.inside.append(ticket.permit)
             ticket.wake()
 
@@ -130,9 +171,6 @@ class Bulkhead(Strategy):
 
     def judge(self, result, took):
         return None
-
-    def somebody_waits(self):
-        return bool(self.line)
 
     def revive(self):
         self.inside.clear()

@@ -5,6 +5,7 @@ import copy
 from backstay_core.failure import KINDS
 from backstay_core.rng import stream
 from tests.conformance.oracle_breaker import CircuitBreaker
+from tests.conformance.oracle_rate_limit import RateLimit
 from tests.conformance.oracle_strategies import Bulkhead, Fallback, Inject, Retry, Timeout
 
 BY_KIND = {
@@ -14,6 +15,7 @@ BY_KIND = {
     "bulkhead": Bulkhead,
     "retry": Retry,
     "inject": Inject,
+    "rate_limit": RateLimit,
 }
 
 

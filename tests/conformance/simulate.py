@@ -20,6 +20,7 @@ from backstay_core.execution import (
 )
 from backstay_core.failure import KINDS, NEVER, Failure, SnapshotError
 from backstay_core.policy import Policy, Shared
+from backstay_core.strategies.priority import Caller
 
 MS = 1_000_000
 DEFAULT = [0, "ok"]
@@ -75,7 +76,8 @@ class Call:
         self.trace = []
         deadline = written.get("deadline")
         wake = self.woken if written.get("queue", True) else None
-        self.execution = Execution(policy, wake, NEVER if deadline is None else ns(deadline))
+        caller = Caller(written.get("priority", "normal"), written.get("tenant", ""))
+        self.execution = Execution(policy, wake, NEVER if deadline is None else ns(deadline), caller)
 
     def woken(self):
         self.agenda.add(self.agenda.now, self.step, (WAKE,))

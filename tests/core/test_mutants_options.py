@@ -11,6 +11,7 @@ from backstay_core.strategies.budget import Budget
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.fallback import Fallback
+from backstay_core.strategies.rate_limit import RateLimit
 from backstay_core.strategies.retry import Retry
 from backstay_core.strategies.timeout import Timeout
 
@@ -21,6 +22,8 @@ EDGES = [
     (Bulkhead, "limit", (1, 10**9), (0, -1, 1.0, True, None)),
     (Bulkhead, "queue", (0, 10**9), (-1, 0.5, False, None)),
     (Bulkhead, "wait", (0, 0.0, 1e-9, LONGEST, None), (-1e-9, LONGEST + 1, True, "1")),
+    (Bulkhead, "shed", (0, 0.0, 1e-6, 0.999999), (-1e-6, 1, True, None)),
+    (Bulkhead, "fair", (True, False), (0, 1, None)),
     (CircuitBreaker, "failure_rate", (1e-6, 1, 1.0), (0, 0.9e-6, 1.000001, -0.5, True, None)),
     (CircuitBreaker, "window_calls", (1, 100_000), (0, 100_001, 10.0, None)),
     (CircuitBreaker, "window_seconds", (1e-6, LONGEST, None), (0, 0.9e-6, LONGEST + 1)),
@@ -50,12 +53,29 @@ EDGES = [
     (Budget, "ratio", (0, 1e-6, 1), (-0.1, 1.000001, 1e-7, None)),
     (Budget, "per_second", (0, 1_000_000), (-0.1, 1_000_001, None)),
     (Budget, "burst", (1, 1_000_000), (0.999999, 1_000_001, None)),
+    (RateLimit, "limit", (1, 1_000_000), (0, 1_000_001, 1.0, True, None)),
+    (RateLimit, "per", (1e-6, 31_622_400), (0, 0.9e-6, 31_622_401, True, None)),
+    (RateLimit, "algorithm", ("token_bucket", "leaky_bucket", "sliding_log"), ("tokens", "", None, 1)),
+    (RateLimit, "burst", (1, 1_000_000, None), (0, 1_000_001, 1.5, True)),
+    (RateLimit, "queue", (0, 10**9), (-1, 0.5, False, None)),
+    (RateLimit, "wait", (0, 0.0, 1e-9, LONGEST, None), (-1e-9, LONGEST + 1, True, "1")),
+    (RateLimit, "shed", (0, 0.0, 1e-6, 0.999999), (-1e-6, 1, True, None)),
+    (RateLimit, "fair", (True, False), (0, 1, None)),
+    (RateLimit, "decrease", (0, 0.0, 0.5, 0.999999), (-1e-6, 1, True)),
+    (RateLimit, "floor", (1e-6, 1), (0, 1.000001, True, None)),
+    (RateLimit, "recovery", (1e-6, LONGEST), (0, 0.9e-6, True, None)),
+    (RateLimit, "pushback_cap", (0, LONGEST), (-1e-9, True, None)),
+    (RateLimit, "on", ("connect", ("connect", "throttle")), ("no kind", (), 5)),
     (Timeout, "seconds", (1e-9, LONGEST), (0, 0.4e-9, -1, LONGEST + 1, None, float("nan"), float("inf"))),
     (Fallback, "value", (None, 5, callable), ()),
     (Fallback, "on", ("any_failure", None), ("no kind", ())),
     (Fallback, "results", ("stale", None), ((), 5)),
 ]  # fmt: skip
-NEEDED: dict[type, dict[str, Any]] = {Bulkhead: {"limit": 1}, Timeout: {"seconds": 1}}
+NEEDED: dict[type, dict[str, Any]] = {
+    Bulkhead: {"limit": 1},
+    RateLimit: {"limit": 1, "decrease": 0.5},
+    Timeout: {"seconds": 1},
+}
 
 DEFAULTS = [
     (
@@ -74,7 +94,14 @@ DEFAULTS = [
         },
     ),
     (Budget(), {"ratio": 0.1, "per_second": 1.0, "burst": 10.0}),
-    (Bulkhead(3), {"limit": 3, "queue": 0, "wait": None}),
+    (Bulkhead(3), {"limit": 3, "queue": 0, "wait": None, "shed": 0.0, "fair": False}),
+    (
+        RateLimit(3),
+        {
+            "limit": 3, "per": 1.0, "algorithm": "token_bucket", "burst": None, "queue": 0, "wait": None, "shed": 0.0,
+            "fair": False, "decrease": None, "floor": 0.05, "recovery": 60.0, "pushback_cap": 60.0, "on": None,
+        },
+    ),
     (Timeout(3), {"seconds": 3}),
     (Fallback(), {"value": None, "on": None, "results": None}),
 ]  # fmt: skip
@@ -84,6 +111,10 @@ NORMAL = [
     (Timeout(LONGEST), "seconds_ns", LONGEST * 10**9),
     (Timeout(1.4e-9), "seconds_ns", 1),
     (Timeout(1.5e-9), "seconds_ns", 2),
+    (RateLimit(7), "room", 7),
+    (RateLimit(7, burst=3), "room", 3),
+    (RateLimit(7, algorithm="leaky_bucket"), "room", 1),
+    (RateLimit(1), "decrease_ppm", None),
     (Bulkhead(1), "wait_ns", None),
     (Bulkhead(1, wait=0), "wait_ns", 0),
     (CircuitBreaker(1 / 3), "failure_rate_ppm", 333_333),
@@ -140,7 +171,7 @@ FINGERPRINTS: list[tuple[Any, dict[str, Any]]] = [
     (Retry(), RETRY),
     (Retry(total=2, results=("a", "b")), {**RETRY, "total": 2_000_000_000, "results": ["a", "b"]}),
     (Timeout(1.5), {"kind": "timeout", "seconds": 1_500_000_000}),
-    (Bulkhead(5, queue=2), {"kind": "bulkhead", "limit": 5, "queue": 2, "wait": None}),
+    (Bulkhead(5, queue=2), {"kind": "bulkhead", "limit": 5, "queue": 2, "wait": None, "shed": 0, "fair": False}),
     (Budget(), {"kind": "budget", "ratio": 100_000, "per_second": 1_000_000, "burst": 10_000_000}),
     (Fallback("a value"), {"kind": "fallback", "on": None, "results": None}),
 ]
@@ -159,7 +190,7 @@ def test_the_edges_of_an_option(cls: Any, option: str, taken: tuple[Any, ...], r
 
 def test_every_option_has_its_edges():
     listed = {(cls, option) for cls, option, _, _ in EDGES}
-    classes = (Budget, Bulkhead, CircuitBreaker, Fallback, Retry, Timeout)
+    classes = (Budget, Bulkhead, CircuitBreaker, Fallback, RateLimit, Retry, Timeout)
     assert listed == {(cls, field.name) for cls in classes for field in cls.FIELDS}
 
 
@@ -245,7 +276,8 @@ def test_the_nearer_of_two_names_is_nearest_and_of_equals_the_first():
 
 
 def test_the_data_form_leaves_out_what_is_not_set_and_refuses_code():
-    assert Bulkhead(2, queue=1).to_data() == {"kind": "bulkhead", "limit": 2, "queue": 1}
+    data = {"kind": "bulkhead", "limit": 2, "queue": 1, "shed": 0.0, "fair": False}
+    assert Bulkhead(2, queue=1).to_data() == data
     assert Retry(on=("timeout",), budget=Budget()).to_data() == {
         "kind": "retry",
         "attempts": 3,

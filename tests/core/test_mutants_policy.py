@@ -72,7 +72,9 @@ def test_roles_and_kinds(example: Any):
     assert STRATEGIES[example.KIND] is type(example)
     assert example.state().options is example
     assert example.state().emit is None
-    assert sorted(STRATEGIES) == ["bulkhead", "circuit_breaker", "fallback", "retry", "timeout"]
+    assert sorted(STRATEGIES) == [
+        "bulkhead", "circuit_breaker", "fallback", "inject", "rate_limit", "retry", "timeout",
+    ]  # fmt: skip
 
 
 def test_the_seed_and_the_position_give_a_breaker_its_jitter():
@@ -147,14 +149,17 @@ def test_a_strategy_tells_its_listener():
 DATA: dict[str, Any] = {
     "name": "p",
     "seed": 5,
-    "strategies": [{"kind": "timeout", "seconds": 1}, {"kind": "bulkhead", "limit": 2, "queue": 0}],
+    "strategies": [
+        {"kind": "timeout", "seconds": 1},
+        {"kind": "bulkhead", "limit": 2, "queue": 0, "shed": 0, "fair": False},
+    ],
 }
 
 
 def test_the_data_form_goes_there_and_back():
     policy = Policy.from_data(DATA)
     assert policy.to_data() == DATA
-    assert policy.strategies == (Timeout(1), Bulkhead(2))
+    assert policy.strategies == (Timeout(1), Bulkhead(2, shed=0))
     bare = Policy.from_data({"name": "p"})
     assert (bare.seed, bare.strategies) == (0, ())
     tuples = {**DATA, "strategies": tuple(DATA["strategies"])}

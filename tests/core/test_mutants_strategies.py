@@ -431,7 +431,7 @@ def test_a_place_that_came_free_just_before_the_queueing_is_taken():
 
     def look_and_release() -> Any:
         places.settle(permit, 0, NEUTRAL)  # between the look in admit() and the queueing
-        return places._enqueue(0, nothing)
+        return places.enqueue(0, nothing)
 
     ticket = look_and_release()
     assert ticket.status == GRANTED

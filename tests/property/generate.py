@@ -13,6 +13,7 @@ Vector = dict[str, Any]
 KINDS = ("connect", "timeout", "unavailable", "throttle", "validation", "internal", "cancelled", "rejected", "unknown")
 LABELS = ("ok", "ok", "ok", "stale", "empty")
 FAULTS = ("error", "latency", "outcome", "hang")
+PRIORITIES = ("critical", "high", "normal", "low", "background")
 MODES = ("force_open", "force_closed", "disable", "metrics_only", "auto")
 
 MOMENTS = st.sampled_from((0, 0, 1, 5, 10, 10, 15, 20, 30, 50, 50, 75, 99.999999, 100, 100, 120, 150, 200, 300, 450.5))
@@ -29,13 +30,51 @@ def table(kind: str, must: dict[str, SearchStrategy[Any]], may: dict[str, Search
     return st.fixed_dictionaries({"kind": st.just(kind), **must}, optional=may)
 
 
+WHOSE: dict[str, SearchStrategy[Any]] = {"shed": st.sampled_from((0, 0.34, 0.5, 0.9)), "fair": st.booleans()}
+ALGORITHMS = ("token_bucket", "token_bucket", "leaky_bucket", "fixed_window", "sliding_window", "sliding_log")
+
 TIMEOUTS = table("timeout", {"seconds": SECONDS}, {})
 FALLBACKS = table("fallback", {"value": st.just("substitute")}, {"on": NAMES, "results": RESULTS})
 BULKHEADS = table(
     "bulkhead",
     {"limit": st.integers(1, 3)},
-    {"queue": st.integers(0, 3), "wait": st.one_of(st.just(0), SECONDS)},
+    {"queue": st.integers(0, 3), "wait": st.one_of(st.just(0), SECONDS), **WHOSE},
 )
+
+
+@st.composite
+def rate_limits(draw: DrawFn) -> Vector:
+    algorithm = draw(st.sampled_from(ALGORITHMS))
+    own: dict[str, SearchStrategy[Any]] = {}
+    if algorithm == "token_bucket":
+        own["burst"] = st.integers(1, 4)
+    pushback: dict[str, SearchStrategy[Any]] = {}
+    if draw(st.booleans()):
+        own["on"] = NAMES
+        pushback["decrease"] = st.sampled_from((0, 0.3, 0.5))
+    whose = {name: WHOSE[name] for name in WHOSE if name != "shed" or algorithm != "leaky_bucket"}
+    return draw(
+        table(
+            "rate_limit",
+            {
+                "limit": st.integers(1, 4),
+                "per": st.sampled_from((0.01, 0.05, 0.1, 0.0000123)),
+                "algorithm": st.just(algorithm),
+                **pushback,
+            },
+            {
+                "queue": st.integers(0, 3),
+                "wait": st.one_of(st.just(0), SECONDS),
+                "floor": st.sampled_from((0.05, 0.4)),
+                "recovery": st.sampled_from((0.05, 0.2)),
+                "pushback_cap": st.sampled_from((0, 0.01, 1)),
+                **whose,
+                **own,
+            },
+        )
+    )
+
+
 BUDGETS = st.fixed_dictionaries(
     {},
     optional={
@@ -107,7 +146,7 @@ INJECTS = st.one_of(
         )
     )
 )
-STRATEGIES = st.one_of(breakers(), RETRIES, BULKHEADS, TIMEOUTS, FALLBACKS, INJECTS)
+STRATEGIES = st.one_of(breakers(), RETRIES, BULKHEADS, TIMEOUTS, FALLBACKS, INJECTS, rate_limits())
 SEEDS = st.integers(0, 2**64 - 1)
 
 
@@ -146,6 +185,8 @@ def calls(policy: SearchStrategy[int]) -> SearchStrategy[Vector]:
             "deadline": MOMENTS,
             "abort": MOMENTS,
             "queue": st.booleans(),
+            "priority": st.sampled_from(PRIORITIES),
+            "tenant": st.sampled_from(("a", "b")),
             "policy": policy,
             "strays": st.lists(STRAYS, min_size=1, max_size=2),
         },
@@ -169,7 +210,7 @@ def timelines(draw: DrawFn) -> Vector:
     policy = draw(policies())
     vector: Vector = {"policy": policy, "interruptible": draw(st.booleans())}
     if draw(st.integers(0, 7)) == 0:
-        vector["shared"] = {"db": draw(st.one_of(breakers(), BULKHEADS))}
+        vector["shared"] = {"db": draw(st.one_of(breakers(), BULKHEADS, rate_limits()))}
         policy["strategies"].append({"shared": "db"})
         vector["others"] = [draw(policies(most=2))]
         vector["others"][0]["strategies"].append({"shared": "db"})

@@ -163,7 +163,7 @@ def vectors(tmp_path: Path) -> Path:
 
 def rule(vectors: Path) -> subprocess.CompletedProcess[str]:
     """Whether the vectors notice that the rule "no place, no entry" is gone."""
-    chosen = ("--only", "strategies/queue", "--function", "Queue.admit", "--operator", "condition")
+    chosen = ("--only", "strategies/queue", "--function", "Queue.take", "--operator", "condition")
     return mutate("--rules", "--vectors", vectors, *chosen)
 
 

@@ -6,13 +6,14 @@ Computed from the options alone, from the inside out, with the rules of the stra
 * a Retry may make all its attempts, each at its worst, with the longest pauses between them: its own at most (RT6), and
   what the server asks for on top (RT7), which is counted apart because only a server that asks can cause it; with
   `total` no attempt begins after it (RT8);
-* a bulkhead may let wait for as long as `wait` allows;
+* a gate with a queue may let wait for as long as `wait` allows;
 * a substitute that is a function is an operation of its own.
 """
 
 from backstay_core.failure import NEVER
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.fallback import Fallback
+from backstay_core.strategies.rate_limit import RateLimit
 from backstay_core.strategies.retry import CONSTANT, LINEAR, Retry
 from backstay_core.strategies.timeout import Timeout
 
@@ -71,7 +72,7 @@ def _around(options: "Options", inner: Bounds, pushback: bool) -> Bounds:
         if options.total_ns is not None:
             ns = min(ns, options.total_ns + inner.ns)
         return Bounds(ns, inner.attempts * options.attempts)
-    if isinstance(options, Bulkhead):
+    if isinstance(options, (Bulkhead, RateLimit)):
         if not options.queue:
             return inner
         return Bounds(NEVER if options.wait_ns is None else inner.ns + options.wait_ns, inner.attempts)

@@ -8,6 +8,8 @@ from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.fallback import Fallback
 from backstay_core.strategies.inject import Inject
+from backstay_core.strategies.pacing import TOKEN_BUCKET
+from backstay_core.strategies.rate_limit import RateLimit
 from backstay_core.strategies.retry import CONSTANT, DECORRELATED, FULL_JITTER, Retry
 from backstay_core.strategies.timeout import Timeout
 
@@ -117,9 +119,28 @@ def _breaker(options: CircuitBreaker, around: "Strategies") -> str:
 def _bulkhead(options: Bulkhead, around: "Strategies") -> str:
     text = f"At most {options.limit} calls are inside at once; "
     if not options.queue:
-        return text + "others are refused."
+        return text + f"others are refused{_whose(options)}."
     wait = "as long as the deadline allows" if options.wait_ns is None else f"{seconds(options.wait_ns)} at most"
-    return text + f"{options.queue} more may wait, {wait}; others are refused."
+    return text + f"{options.queue} more may wait, {wait}; others are refused{_whose(options)}."
+
+
+def _rate_limit(options: RateLimit, around: "Strategies") -> str:
+    text = f"{options.limit} calls enter in {seconds(options.per_ns)} ({options.algorithm.replace('_', ' ')}"
+    text += f", {options.room} at once); " if options.algorithm == TOKEN_BUCKET else "); "
+    if options.queue:
+        wait = "as long as the deadline allows" if options.wait_ns is None else f"{seconds(options.wait_ns)} at most"
+        text += f"{options.queue} more may wait for their turn, {wait}; "
+    text += "others are refused"
+    if options.decrease_ppm is not None:
+        text += f"; when the server pushes back, {share(options.decrease_ppm)} of that enter, and again all of it "
+        text += f"within {seconds(options.recovery_ns)}"
+    return text + _whose(options) + "."
+
+
+def _whose(options: "Any") -> str:
+    """What `shed` and `fair` mean."""
+    text = f"; {share(options.shed_ppm)} of it is kept from the least important calls" if options.shed_ppm else ""
+    return text + ("; tenants are served by turns" if options.fair else "")
 
 
 def _fallback(options: Fallback, around: "Strategies") -> str:
@@ -151,6 +172,7 @@ SENTENCES: "dict[str, Callable[[Any, Strategies], str]]" = {
     "retry": _retry,
     "circuit_breaker": _breaker,
     "bulkhead": _bulkhead,
+    "rate_limit": _rate_limit,
     "fallback": _fallback,
     "inject": _inject,
 }

@@ -22,6 +22,7 @@ LI11  A bulkhead outside a Retry holds a place through the pauses between attemp
 LI12  Calls may wait at a bulkhead without a limit: it has a queue, no `wait`, and no Timeout outside it.
 LI13  A breaker can hardly open: more than a thousand calls must fail first.
 LI14  An Inject is enabled: calls fail, wait or are answered on purpose.
+LI15  A rate limit is outside a Retry: further attempts are not counted, so more calls are made than it lets in.
 """
 
 from backstay_core.advice.bounds import Bounds, worst_case
@@ -32,6 +33,7 @@ from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.fallback import Fallback
 from backstay_core.strategies.inject import Inject
+from backstay_core.strategies.rate_limit import RateLimit
 from backstay_core.strategies.retry import CONSTANT, EXPONENTIAL, LINEAR, Retry
 from backstay_core.strategies.timeout import Timeout
 
@@ -217,6 +219,13 @@ def enabled_fault(strategies: "Strategies") -> "Iterator[Finding]":
             yield Finding("LI14", i, "it is enabled: calls go wrong on purpose", "leave it off but for a trial")
 
 
+def rate_limit_outside_retry(strategies: "Strategies") -> "Iterator[Finding]":
+    for i in _of(RateLimit, strategies):
+        for j in _of(Retry, strategies, i):
+            if strategies[j].attempts > 1:  # type: ignore[attr-defined]
+                yield Finding("LI15", i, "further attempts of the Retry inside are not counted", "move it inside")
+
+
 RULES = (
     breaker_without_timeout,
     open_period_shorter_than_attempt,
@@ -232,4 +241,5 @@ RULES = (
     endless_wait,
     breaker_that_hardly_opens,
     enabled_fault,
+    rate_limit_outside_retry,
 )

@@ -8,6 +8,7 @@ from backstay_core.options import PPM
 from backstay_core.rng import stream
 from backstay_core.state import Reader
 from backstay_core.strategies.contract import GATE, Permit, Refusal, State, Ticket
+from backstay_core.strategies.priority import ANYBODY, Caller
 from backstay_core.strategies.window import SLICES, CallWindow, Probes, TimeWindow
 
 TYPE_CHECKING = False
@@ -63,7 +64,9 @@ class Breaker(State):
         self.closed: "CallWindow | TimeWindow | None" = self._window(0)
         self.epoch: "CallWindow | TimeWindow | Probes" = self.closed
 
-    def admit(self, now: int, wake: "Callable[[], object] | None" = None) -> "Permit | Refusal":
+    def admit(
+        self, now: int, wake: "Callable[[], object] | None" = None, caller: Caller = ANYBODY
+    ) -> "Permit | Refusal":
         """A permit or a `Refusal`; a breaker never lets wait."""
         window = self.closed
         if window is not None:

@@ -4,7 +4,8 @@ Rules:
 
 BH1   At most `limit` calls are inside.
 BH2   With all places taken a call waits if fewer than `queue` are waiting, else it is refused.
-BH3   Places are handed over in the order in which calls began to wait; while somebody waits nobody else enters.
+BH3   Places are handed over in the order in which calls began to wait; while somebody waits nobody else enters. (With
+      `shed` and `fair` the rules PR2 to PR4 of `priority` say who is first.)
 BH4   A call that has waited for `wait`, or until its caller's deadline, is refused. A Timeout that runs out while the
       call waits fires.
 BH5   A place granted in the same instant in which waiting would have ended is taken.
@@ -19,7 +20,8 @@ from backstay_core.failure import NEUTRAL, Failure
 from backstay_core.options import Field, Options
 from backstay_core.state import Reader
 from backstay_core.strategies.contract import GATE
-from backstay_core.strategies.queue import Queue, Room
+from backstay_core.strategies.priority import FAIR, SHED
+from backstay_core.strategies.queue import QUEUE, WAIT, Queue, Room
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,16 +35,22 @@ class Bulkhead(Options):
     ROLE = GATE
     FIELDS = (
         Field("limit", "count", "calls inside at once", least=1),
-        Field("queue", "count", "calls that may wait", least=0),
-        Field("wait", "seconds", "longest wait (default: as long as the deadline allows)", least=0, optional=True),
+        QUEUE,
+        WAIT,
+        SHED,
+        FAIR,
     )
 
     limit: int
     queue: int
     wait_ns: "int | None"
+    shed_ppm: int
+    fair: bool
 
-    def __init__(self, limit: int, *, queue: int = 0, wait: "float | None" = None) -> None:
-        self._set(limit=limit, queue=queue, wait=wait)
+    def __init__(
+        self, limit: int, *, queue: int = 0, wait: "float | None" = None, shed: float = 0.0, fair: bool = False
+    ) -> None:
+        self._set(limit=limit, queue=queue, wait=wait, shed=shed, fair=fair)
 
     def state(self, seed: int = 0) -> "Places":
         return Places(self)

@@ -3,9 +3,9 @@
 =========== =========================================================================================
 role        contract
 =========== =========================================================================================
-gate        ``admit(now, wake)`` → a permit, a `Ticket` (wait) or a `Refusal`; ``poll(ticket, now)`` looks again;
-            ``settle(permit, now, verdict)``; ``abandon(ticket, now)``; ``judge(failure)`` and
-            ``judge_value(value)`` → verdict
+gate        ``admit(now, wake, caller)`` → a permit, a `Ticket` (wait) or a `Refusal`; ``poll(ticket, now)`` looks
+            again; ``settle(permit, now, verdict)``; ``abandon(ticket, now)``; ``judge(failure, took)`` and
+            ``judge_value(value, took, late)`` → verdict, which is read by nobody but `settle`
 driver      ``again(call, failure, now, deadline)`` → the pause before the next attempt, or None to give up
 bound       ``delay_ns`` for what is inside it
 substitute  ``applies(failure)``, ``applies_to_value(value)``: a value in place of a call
@@ -64,21 +64,33 @@ class Refusal:
 class Ticket:
     """A place in a gate's queue.
 
-    `wake` is called once, from whichever thread makes room; it must not block or run user code. `until` is the time at
-    which waiting ends by itself (poll then). `status` says what has become of it, which any thread may change at any
-    time: WAITING, GRANTED (there is a `permit`) or GONE.
+    `wake` is called from whichever thread lets it in, or finds that its time has changed; it must not block or run user
+    code. Waiting ends by itself at `end`; `until` is when to poll next, at the latest. `status` says what has become of
+    it, which any thread may change at any time: WAITING, GRANTED (there is a `permit`) or GONE. Its rank in the queue
+    is its `priority`, and then its `round` (see `priority`).
     """
 
-    __slots__ = ("next", "permit", "prev", "status", "until", "wake")
+    __slots__ = ("end", "next", "permit", "prev", "priority", "round", "status", "tenant", "until", "wake")
     decision = WAITING
 
-    def __init__(self, wake: "Callable[[], object]", until: int) -> None:
+    def __init__(self, wake: "Callable[[], object]", end: int) -> None:
         self.status = WAITING
         self.prev: "Ticket | None" = None
         self.next: "Ticket | None" = None
         self.permit: "Permit | None" = None
-        self.until = until
+        self.priority = 0
+        self.round = 0
+        self.tenant = ""
+        self.until = end
+        self.end = end
         self.wake = wake
+
+    def within(self, deadline: int) -> None:
+        """Wait no longer than that."""
+        if deadline < self.end:
+            self.end = deadline
+        if deadline < self.until:
+            self.until = deadline
 
 
 def inform(emit: "Callable[[int, str, Any], object]", now: int, event: str, detail: "Any") -> None:
@@ -95,6 +107,9 @@ class State:
     __slots__ = ("emit", "options")
     ROLE = ""
     draws = False  # at random, for a call
+    asks = False  # whose call it is
+    hears_values = True  # of a gate: does anything happen there when a call has returned,
+    hears_failures = True  # … or failed?
     options: "Options"
 
     def __init__(self, options: "Options") -> None:

@@ -1,18 +1,25 @@
 """The queue before a gate: places that are taken and given back, and the calls that wait for one.
 
-Every gate that lets calls wait is a `Queue`; its rules about waiting are those of the bulkhead (BH2 to BH6).
+Every gate that lets calls wait is a `Queue`; its rules about waiting are those of the bulkhead (BH2 to BH6), and who
+is served first is said in `priority`.
 
 How it is kept: ``free`` = places − taken − waiting, one number that answers both questions: ``free <= 0`` on entry
 means full *or* somebody waits; ``free <= 0`` after a release means somebody waits (the classic semaphore's count).
+Those who wait stand in one list, by rank; without `shed` and `fair` all ranks are equal and it is the order of coming.
 """
 
 from backstay_core.failure import NEUTRAL, NEVER, SnapshotError
+from backstay_core.options import Field
 from backstay_core.strategies.contract import GATE, GONE, GRANTED, WAITING, Permit, Refusal, State, Ticket
+from backstay_core.strategies.priority import ANYBODY, LEAST, Caller, withheld
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+QUEUE = Field("queue", "count", "calls that may wait", least=0)
+WAIT = Field("wait", "seconds", "longest wait (default: as long as the deadline allows)", least=0, optional=True)
 
 
 class Room(Permit):
@@ -27,10 +34,11 @@ class Room(Permit):
 class Queue(State):
     """A gate with `places` and a bounded queue before it.
 
-    The options have `queue` (how many may wait) and `wait_ns` (for how long; None: as long as their deadlines allow).
+    The options have `queue` (how many may wait), `wait_ns` (for how long; None: as long as their deadlines allow),
+    `shed_ppm` and `fair`. `withheld` is how many of the places the least important calls may not use (PR2).
     """
 
-    __slots__ = ("epoch", "head", "tail", "waiting")
+    __slots__ = ("asks", "epoch", "head", "round", "tail", "waiting", "withheld")
     ROLE = GATE
     FULL = ""  # reasons of refusals: no place and no room in the queue,
     OVER = ""  # waited for too long
@@ -38,8 +46,11 @@ class Queue(State):
 
     def __init__(self, options: "Any") -> None:
         super().__init__(options)
+        self.asks = bool(options.shed_ppm) or options.fair
         self.epoch: "Any" = self.orphan()
+        self.withheld = withheld(options, self.places())
         self.waiting = 0
+        self.round = 0  # served last (PR4)
         self.head: "Ticket | None" = None
         self.tail: "Ticket | None" = None
 
@@ -57,48 +68,100 @@ class Queue(State):
         free: int = self.epoch.free
         return free
 
-    def admit(self, now: int, wake: "Callable[[], object] | None" = None) -> "Permit | Ticket | Refusal":
+    def admit(
+        self, now: int, wake: "Callable[[], object] | None" = None, caller: Caller = ANYBODY
+    ) -> "Permit | Ticket | Refusal":
         """A permit; a ticket if there is room in the queue and the caller gave a `wake`; else a refusal."""
-        # -- straight line
-        epoch = self.epoch
-        epoch.free = (free := epoch.free) - (free > 0)
-        # -- end
-        if free > 0:
-            permit: Permit = epoch
+        permit = self.enter(caller.priority) if self.withheld else self.take()
+        if permit is not None:
             return permit
-        ticket = self._enqueue(now, wake) if wake is not None else None
+        ticket = self.enqueue(now, wake, caller) if wake is not None else None
         if ticket is None:
             self.tell(now, "refused")
             return Refusal(self.FULL)
         return ticket
 
-    def _enqueue(self, now: int, wake: "Callable[[], object]") -> "Ticket | None":
-        wait = self.options.wait_ns
-        ticket = Ticket(wake, NEVER if wait is None else now + wait)
-        room = self.options.queue
+    def take(self) -> "Permit | None":
+        """A place, if one is free and nobody waits."""
         # -- straight line
         epoch = self.epoch
-        if self.waiting >= room:
-            return None
-        last = self.tail
-        ticket.prev = last
-        if last is None:
-            self.head = ticket
-        else:
-            last.next = ticket
-        self.tail = ticket
-        self.waiting = self.waiting + 1
-        epoch.free = epoch.free - 1
+        epoch.free = (free := epoch.free) - (free > 0)
         # -- end
+        return epoch if free > 0 else None
+
+    def enter(self, priority: int) -> "Permit | None":
+        """A place that a call of this priority may use, if nobody waits who is as important (PR2, PR3)."""
+        # -- straight line
+        epoch = self.epoch
+        first = self.head
+        leave = first is None or first.priority > priority
+        leave = leave and epoch.free + self.waiting > self.withheld * priority // LEAST
+        epoch.free = epoch.free - leave
+        # -- end
+        return epoch if leave else None
+
+    def enqueue(self, now: int, wake: "Callable[[], object]", caller: Caller = ANYBODY) -> "Ticket | None":
+        """A place in the queue; None if it is full."""
+        wait = self.options.wait_ns
+        ticket = Ticket(wake, NEVER if wait is None else now + wait)
+        if self.asks:
+            self._rank(ticket, caller)
+        room = self.options.queue
+        joined = False
+        while not joined:
+            before, after = self._gap(ticket) if self.asks else (self.tail, None)
+            # -- straight line
+            epoch = self.epoch
+            if self.waiting >= room:
+                return None
+            if (self.head is after) if before is None else (before.next is after and before.status == WAITING):
+                ticket.prev = before
+                ticket.next = after
+                if before is None:
+                    self.head = ticket
+                else:
+                    before.next = ticket
+                if after is None:
+                    self.tail = ticket
+                else:
+                    after.prev = ticket
+                self.waiting = self.waiting + 1
+                epoch.free = epoch.free - 1
+                joined = True
+            # -- end
         self.hand_over()  # a place may have come free between the look and the queueing
         return ticket
+
+    def _rank(self, ticket: Ticket, caller: Caller) -> None:
+        """Its rank among those who wait (PR3, PR4)."""
+        ticket.priority = caller.priority if self.options.shed_ppm else 0
+        if self.options.fair:
+            ticket.tenant = caller.tenant
+            ticket.round = self.round + 1
+            other = self.tail
+            while other is not None:
+                if other.tenant == ticket.tenant and other.priority == ticket.priority:
+                    ticket.round = max(ticket.round, other.round + 1)
+                    return  # its rounds rise from head to tail
+                other = other.prev
+
+    def _gap(self, ticket: Ticket) -> "tuple[Ticket | None, Ticket | None]":
+        """Between whom it belongs: behind all who are as important or more."""
+        before = self.tail
+        after = None
+        while before is not None and (
+            before.priority > ticket.priority or (before.priority == ticket.priority and before.round > ticket.round)
+        ):
+            after = before
+            before = before.prev
+        return before, after
 
     def poll(self, ticket: Ticket, now: int) -> "Permit | Ticket | Refusal":
         """Look again: the permit, the ticket itself (still waiting), or a refusal once its time is over."""
         if ticket.status == GRANTED:
             permit: Permit = ticket.permit  # type: ignore[assignment]
             return permit
-        if now < ticket.until:
+        if now < ticket.end:
             return ticket
         self.abandon(ticket, now)  # had another thread granted it just now, it is passed on
         self.tell(now, "wait_over")
@@ -109,7 +172,7 @@ class Queue(State):
         # -- straight line
         permit.free = free = permit.free + 1
         # -- end
-        if free <= 0:
+        if free <= self.withheld:
             self.hand_over()
 
     def hand_over(self) -> None:
@@ -118,9 +181,10 @@ class Queue(State):
             # -- straight line
             epoch = self.epoch
             ticket = self.head
-            if ticket is None or epoch.free + self.waiting <= 0:
+            if ticket is None or epoch.free + self.waiting <= self.withheld * ticket.priority // LEAST:
                 return
             self.waiting = self.waiting - 1
+            self.round = ticket.round
             following = ticket.next
             self.head = following
             if following is None:
@@ -165,12 +229,12 @@ class Queue(State):
         elif status == GRANTED:
             self.settle(ticket.permit, now, NEUTRAL)
 
-    def rejoin(self, now: int, wake: "Callable[[], object]", until: int) -> Ticket:
+    def rejoin(self, now: int, wake: "Callable[[], object]", end: int, caller: Caller = ANYBODY) -> Ticket:
         """A call that waited when a snapshot was taken waits again, behind those that are here already."""
-        ticket = self._enqueue(now, wake)
+        ticket = self.enqueue(now, wake, caller)
         if ticket is None:
             raise SnapshotError(f"{self.options.KIND}: more calls wait than the options allow")
-        ticket.until = until
+        ticket.until = ticket.end = end
         return ticket
 
     def desert(self) -> None:

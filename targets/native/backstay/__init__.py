@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from backstay.ambient import deadline, remaining
+from backstay.callers import calling
 from backstay.errors import (
     BulkheadFull,
     CircuitOpen,
     ConfigurationError,
     DeadlineExceeded,
     Injected,
+    RateLimited,
     Rejected,
     SnapshotError,
     TimedOut,
     UnifiedError,
 )
 from backstay.policy import Policy, shared
-from backstay.strategies import Budget, Bulkhead, CircuitBreaker, Fallback, Inject, Retry, Timeout
+from backstay.strategies import Budget, Bulkhead, CircuitBreaker, Fallback, Inject, RateLimit, Retry, Timeout
 from backstay_core import __version__
 from backstay_core.failure import Failure
 
@@ -39,6 +41,8 @@ __all__ = [
     "Inject",
     "Injected",
     "Policy",
+    "RateLimit",
+    "RateLimited",
     "Rejected",
     "Retry",
     "SnapshotError",
@@ -46,6 +50,7 @@ __all__ = [
     "Timeout",
     "UnifiedError",
     "__version__",
+    "calling",
     "deadline",
     "load",
     "remaining",

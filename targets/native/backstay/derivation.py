@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from _weakref import ref
 
+from backstay.callers import changed
 from backstay.strategies import Fallback, Timeout
 from backstay.watching import hub_of
 from backstay_core.canonical import fnv1a
@@ -15,6 +16,7 @@ from backstay_core.failure import ConfigurationError
 from backstay_core.options import nearest
 from backstay_core.policy import Shared
 from backstay_core.strategies.contract import GATE
+from backstay_core.strategies.priority import ANYBODY
 from backstay_core.strategies.retry import Retrier
 
 TYPE_CHECKING = False
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from backstay.policy import Policy
 
+WHOSE = ("priority", "tenant")  # of a caller, not of a strategy
 MOST_DERIVED = 64  # policies that one policy remembers having made
 
 
@@ -43,15 +46,21 @@ def borrowed(state: Any) -> Shared:
 
 
 def with_options(policy: Policy, changes: dict[str, Any]) -> Policy:
-    """The policy with options changed: ``timeout`` is the seconds of the outermost Timeout, other names are options.
+    """The policy with options changed: ``timeout`` is the seconds of the outermost Timeout, ``priority`` and ``tenant``
+    say whose the calls are, other names are options.
 
     Raises `ConfigurationError` for names that no strategy has, that several have, or that belong to a shared state.
     """
 
+    options = {name: value for name, value in changes.items() if name not in WHOSE}
+    whose = {name: changes[name] for name in WHOSE if name in changes}
+    changed(ANYBODY, **whose)
+
     def parts_of(policy: Policy) -> list[Any]:
-        return _changed(policy, changes)
+        return _changed(policy, options)
 
     other = _derived(policy, parts_of, repr(sorted(changes)))
+    other.whose = dict(policy.whose, **whose)
     for old, new in zip(policy.layers, other.layers, strict=True):
         if new is not old:
             new.emit = hub_of(old, f"{policy.name}: {old.options.KIND}")
@@ -127,7 +136,11 @@ def _find(policy: Policy, name: str) -> tuple[int, str]:
         raise ConfigurationError(f"policy {policy.name!r}: {name!r} belongs to its {owner}, which all calls share")
     if free:
         raise ConfigurationError(f"policy {policy.name!r}: several strategies have an option {name!r}")
-    known = ("timeout", *sorted({f.name for layer in layers if layer.ROLE != GATE for f in layer.options.FIELDS}))
+    known = (
+        "timeout",
+        *WHOSE,
+        *sorted({f.name for layer in layers if layer.ROLE != GATE for f in layer.options.FIELDS}),
+    )
     hint = nearest(name, known)
     raise ConfigurationError(
         f"policy {policy.name!r} has no option {name!r}"

@@ -5,6 +5,7 @@
 `Rejected`                  a strategy refused the call; the dependency was not asked
   `CircuitOpen`             … its circuit breaker is open
   `BulkheadFull`            … no place came free
+  `RateLimited`             … it was not its turn yet, and it could not wait for it
   `DeadlineExceeded`        … the deadline of the caller leaves no room
 `Injected`                  an `Inject` made it fail on purpose
 `TimedOut`                  a `Timeout` has run out (also a `TimeoutError`)
@@ -31,6 +32,7 @@ __all__ = [
     "ConfigurationError",
     "DeadlineExceeded",
     "Injected",
+    "RateLimited",
     "Rejected",
     "SnapshotError",
     "TimedOut",
@@ -97,6 +99,12 @@ class BulkheadFull(Rejected):
     code = "RESOURCE_EXHAUSTED"
 
 
+class RateLimited(Rejected):
+    """So many calls were let in already, and the next turn is too far off; `retry_after` says how far."""
+
+    code = "RESOURCE_EXHAUSTED"
+
+
 class DeadlineExceeded(Rejected):
     """Refused before it began: the deadline of the caller has passed."""
 
@@ -144,6 +152,8 @@ REFUSALS: dict[str, type[Rejected]] = {
     "FORCED_OPEN": CircuitOpen,
     "BULKHEAD_FULL": BulkheadFull,
     "BULKHEAD_WAIT": BulkheadFull,
+    "RATE_LIMITED": RateLimited,
+    "RATE_LIMIT_WAIT": RateLimited,
     "NO_TIME": DeadlineExceeded,
 }
 

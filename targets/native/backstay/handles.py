@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from backstay_core.strategies.breaker import Breaker
     from backstay_core.strategies.bulkhead import Places
     from backstay_core.strategies.inject import Faults
+    from backstay_core.strategies.rate_limit import Pace
     from backstay_core.strategies.retry import Retrier
 
 
@@ -95,6 +96,23 @@ class BulkheadHandle(Handle):
         return self._state.waiting
 
 
+class RateLimitHandle(Handle):
+    """A rate limit."""
+
+    __slots__ = ()
+    _state: Pace
+
+    @property
+    def limit(self) -> int:
+        """Calls in a period that it lets in now; less than the options say after pushback."""
+        return self._state.limit(self._policy.ports.clock())
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for their turn."""
+        return self._state.waiting
+
+
 class RetryHandle(Handle):
     """A Retry."""
 
@@ -143,6 +161,7 @@ def switched(state: Any) -> None:
 HANDLES: dict[str, type[Handle]] = {
     "circuit_breaker": BreakerHandle,
     "bulkhead": BulkheadHandle,
+    "rate_limit": RateLimitHandle,
     "retry": RetryHandle,
     "inject": InjectHandle,
 }

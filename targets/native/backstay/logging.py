@@ -59,6 +59,7 @@ DETAILS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "opened": ("open_for", to_seconds),
     "reopened": ("open_for", to_seconds),
     "injected": ("fault", str),
+    "pushback": ("limit", int),
 }
 SAID = (*dict.fromkeys(name for name, _ in DETAILS.values()), "failure")  # in the sentence; the rest is in attributes
 

@@ -6,6 +6,7 @@ from _weakref import ref
 from sys import version_info
 
 from backstay import forking, strategies
+from backstay.callers import CALLER, Caller, changed
 from backstay.classification import check_failures
 from backstay.derivation import MOST_DERIVED, follow_change, with_fallback, with_options
 from backstay.drivers import interpreted, ports
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from backstay.blocks import Attempts
     from backstay.drivers.ports import Ports
     from backstay.guarded import Guarded
-    from backstay.handles import BreakerHandle, BulkheadHandle, InjectHandle, RetryHandle
+    from backstay.handles import BreakerHandle, BulkheadHandle, InjectHandle, RateLimitHandle, RetryHandle
     from backstay.keyed import Keyed
     from backstay.watching import Listener
     from backstay_core.strategies.contract import State
@@ -72,6 +73,7 @@ class Policy(core.Policy):
         super().__init__(name, *parts, seed=forking.fresh_seed() if seed is None else seed)
         self.seeded = seed is not None
         self.derived = False  # made by `using` or `fallback`: its states are another policy's
+        self.whose: dict[str, Any] = {}  # priority and tenant of all its calls, whatever `calling` says
         self._using: dict[Any, Policy] = {}
         self._guarded: list[Any] = []  # the functions it decorates, weakly
         self._derived: dict[Any, Any] = {}  # the policies made from it, weakly: how
@@ -92,6 +94,9 @@ class Policy(core.Policy):
         with interpreted.LOCK, compiler.LOCK:
             self._go_by(ports)
             self._renew_frames()
+
+    def caller(self) -> Caller:
+        return changed(CALLER.get(), **self.whose) if self.whose else CALLER.get()
 
     def _go_by(self, ports: Ports) -> None:
         self._ports = ports
@@ -219,8 +224,9 @@ class Policy(core.Policy):
     def using(self, **changes: Any) -> Policy:
         """This policy with some options changed: ``using(timeout=2.0, idempotent=False).call(…)``.
 
-        `timeout` is the seconds of the outermost Timeout; other names are options of the one Retry, Timeout or
-        Fallback that has them. Gates and budgets keep their state, which all calls share. Raises `ConfigurationError`.
+        `timeout` is the seconds of the outermost Timeout; `priority` and `tenant` say whose the calls are (see
+        `calling`); other names are options of the one Retry, Timeout or Fallback that has them. Gates and budgets keep
+        their state, which all calls share. Raises `ConfigurationError`.
         """
         try:
             key = tuple(sorted((option, type(value), value) for option, value in changes.items()))  # 1 is not True
@@ -276,6 +282,8 @@ class Policy(core.Policy):
         def __getitem__(self, kind: type[strategies.CircuitBreaker]) -> BreakerHandle: ...
         @overload
         def __getitem__(self, kind: type[strategies.Bulkhead]) -> BulkheadHandle: ...
+        @overload
+        def __getitem__(self, kind: type[strategies.RateLimit]) -> RateLimitHandle: ...
         @overload
         def __getitem__(self, kind: type[strategies.Retry]) -> RetryHandle: ...
         @overload

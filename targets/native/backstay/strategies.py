@@ -5,7 +5,7 @@ from __future__ import annotations
 from backstay.classification import check_failures, classify, is_exception_class
 from backstay_core.failure import ConfigurationError
 from backstay_core.options import CHECKS, Field
-from backstay_core.strategies import budget, bulkhead, circuit_breaker, fallback, inject, retry, timeout
+from backstay_core.strategies import budget, bulkhead, circuit_breaker, fallback, inject, rate_limit, retry, timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R")
 
-__all__ = ["Budget", "Bulkhead", "CircuitBreaker", "Fallback", "Inject", "Retry", "Timeout"]
+__all__ = ["Budget", "Bulkhead", "CircuitBreaker", "Fallback", "Inject", "RateLimit", "Retry", "Timeout"]
 
 Budget = budget.Budget
 
@@ -71,6 +71,10 @@ class Bulkhead(Decorator, bulkhead.Bulkhead):
     __doc__ = bulkhead.Bulkhead.__doc__
 
 
+class RateLimit(Decorator, rate_limit.RateLimit):
+    __doc__ = rate_limit.RateLimit.__doc__
+
+
 class Fallback(Decorator, fallback.Fallback):
     __doc__ = fallback.Fallback.__doc__
 
@@ -79,4 +83,4 @@ class Inject(Decorator, inject.Inject):
     __doc__ = inject.Inject.__doc__
 
 
-ALL = (Bulkhead, CircuitBreaker, Fallback, Inject, Retry, Timeout)
+ALL = (Bulkhead, CircuitBreaker, Fallback, Inject, RateLimit, Retry, Timeout)

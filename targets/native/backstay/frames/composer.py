@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from backstay.classification import ClassMatcher
 from backstay.errors import CircuitOpen
-from backstay.frames.emit import breaker, bulkhead, call, fallback, retry, timeout
+from backstay.frames.emit import breaker, bulkhead, call, fallback, gate, retry, timeout
 from backstay.frames.predicates import has_predicate
 from backstay.frames.source import Writer
 from backstay_core.options import KindMatcher
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.bulkhead import Places
+from backstay_core.strategies.contract import GATE
 from backstay_core.strategies.fallback import Substitute
 from backstay_core.strategies.inject import Faults
 from backstay_core.strategies.retry import Retrier
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
 
     from backstay.policy import Policy
 
-GATES = (Breaker, Places)
+#  who writes a gate; any other is written by `gate`
+WRITERS: dict[type, Any] = {Breaker: breaker, Places: bulkhead}
+
+
+def writer_of(layer: Any) -> Any:
+    return WRITERS.get(type(layer), gate)
+
 
 #  does the error carry anything but notes? Only asked of classes with an ordinary ``__dict__`` (`judging.is_ordinary`)
 CARRIES = '(_bs_x := _bs_e.__dict__) and (_bs_len(_bs_x) > 1 or "__notes__" not in _bs_x)'
@@ -122,7 +129,7 @@ class Composer:
         layer = self.layers[i]
         if i and not self.passes(i - 1):
             self.hoist(i)
-        if isinstance(layer, GATES):
+        if layer.ROLE == GATE:
             self.segment(i, self.end_of_gates(i))
         elif isinstance(layer, Substitute):
             with w.block("try:"):
@@ -134,7 +141,7 @@ class Composer:
             retry.retried(self, i, self.end_of_gates(i + 1))
 
     def end_of_gates(self, i: int) -> int:
-        while i < len(self.layers) and isinstance(self.layers[i], GATES):
+        while i < len(self.layers) and self.layers[i].ROLE == GATE:
             i += 1
         return i
 
@@ -152,20 +159,17 @@ class Composer:
 
     def enter(self, i: int, end: int) -> None:
         for x in range(i, end):
-            layer = self.layers[x]
-            if isinstance(layer, Breaker):
-                breaker.enter(self, x, i)
-            else:
-                bulkhead.enter(self, x, i)
+            writer_of(self.layers[x]).enter(self, x, i)
 
     def leave(self, i: int, end: int) -> None:
         """After a result, innermost first."""
-        for x in range(end - 1, i - 1, -1):
+        for x in reversed(self.heard(i, end, "hears_values")):
             with self.giving_back(i, x):
-                if isinstance(self.layers[x], Breaker):
-                    breaker.settle(self, x)
-                else:
-                    bulkhead.release(self, x)
+                writer_of(self.layers[x]).settle(self, x)
+
+    def heard(self, i: int, end: int, what: str) -> list[int]:
+        """Those of the gates `i` … `end` − 1 at which something happens when a call has returned, or failed."""
+        return [x for x in range(i, end) if getattr(self.layers[x], what)]
 
     def leave_failed(self, i: int, end: int) -> None:
         """After an error (in ``_bs_e``), innermost first; each in the ``try`` of a ``finally`` with the next (4)."""
@@ -173,14 +177,15 @@ class Composer:
         self.looked = False
         if any(isinstance(self.layers[x], Breaker) for x in range(i, end)):
             w.line("_bs_cls = None")
-        nested = range(end - 1, i, -1)
+        heard = self.heard(i, end, "hears_failures")
+        nested = heard[:0:-1]
         for x in nested:
             with w.block("try:"):
-                self.fail_one(x)
+                writer_of(self.layers[x]).fail(self, x)
             w.line("finally:")
             w.enter()
-        if end > i:
-            self.fail_one(i)
+        if heard:
+            writer_of(self.layers[heard[0]]).fail(self, heard[0])
         for _ in nested:
             w.leave()
         if any(has_predicate(self.layers[x]) for x in range(i, end)):
@@ -207,21 +212,10 @@ class Composer:
         with w.block(f"elif {CARRIES}:"):
             w.line("_bs_cls = None", f"{name} = _bs_ask_{answers}(_bs_e)")
 
-    def fail_one(self, x: int) -> None:
-        layer = self.layers[x]
-        if isinstance(layer, Breaker):
-            breaker.fail(self, x)
-        else:
-            bulkhead.release(self, x)
-
     def abandon(self, i: int, end: int) -> None:
         """Leave gates without a verdict."""
-        for x in range(end - 1, i - 1, -1):
-            layer = self.layers[x]
-            if isinstance(layer, Breaker):
-                breaker.leave(self, x)
-            else:
-                bulkhead.release(self, x)
+        for x in reversed(self.heard(i, end, "hears_values")):
+            writer_of(self.layers[x]).leave(self, x)
 
     def giving_back(self, i: int, x: int) -> GivingBack:
         """``with c.giving_back(i, x): …``: an error in what is written inside leaves the gates `i` … `x` − 1."""
@@ -229,7 +223,9 @@ class Composer:
 
     def passes(self, i: int) -> bool:
         """Does a breaker's refusal further in come out of the layer at `i` as it is, and leave no trace there?"""
-        return isinstance(self.layers[i], GATES) or _lets_refusals_pass(self.layers[i])
+        layer = self.layers[i]
+        gate = isinstance(layer, Breaker) or (isinstance(layer, Places) and not layer.withheld)
+        return gate or _lets_refusals_pass(layer)
 
     def hoist(self, i: int) -> None:
         """The check of the first open breaker over all that is around it and leaves a refusal alone (5)."""
@@ -320,7 +316,7 @@ class GivingBack:
     def __init__(self, composer: Composer, i: int, x: int) -> None:
         self._composer = composer
         self._gates = i, x
-        self._block = composer.writer.block("try:") if x > i else None
+        self._block = composer.writer.block("try:") if composer.heard(i, x, "hears_values") else None
 
     def __enter__(self) -> None:
         if self._block is not None:

@@ -8,6 +8,7 @@ from backstay.frames.judging import PolicyBug
 from backstay.frames.runtime import refusal
 from backstay_core.failure import NEVER, ConfigurationError
 from backstay_core.strategies.contract import GRANTED, REFUSED
+from backstay_core.strategies.priority import ANYBODY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,26 +16,27 @@ if TYPE_CHECKING:
     from typing import Any
 
     from backstay.drivers.ports import Ports
-    from backstay_core.strategies.bulkhead import Places
     from backstay_core.strategies.contract import Permit
+    from backstay_core.strategies.priority import Caller
+    from backstay_core.strategies.queue import Queue
 
 
-async def wait_in_loop(places: Places, where: str, ports: Ports, deadline: int) -> Permit:
-    """Wait for a place, at most until the caller's `deadline`. Raises `BulkheadFull`; a Timeout of the policy that runs
-    out meanwhile cancels the wait."""
+async def wait_in_loop(gate: Queue, where: str, ports: Ports, deadline: int, caller: Caller = ANYBODY) -> Permit:
+    """Wait at a gate, at most until the caller's `deadline`. Raises what its refusal is; a Timeout of the policy that
+    runs out meanwhile cancels the wait."""
     clock = ports.clock
     bell = backend().bell()
-    answer: Any = places.admit(clock(), bell.ring)
+    answer: Any = gate.admit(clock(), bell.ring, caller)
     try:
         while answer.decision != GRANTED:
             if answer.decision == REFUSED:
                 raise refusal(answer, where)
-            answer.until = min(answer.until, deadline)  # BH4
+            answer.within(deadline)  # BH4
             await bell.wait(ports.in_loop(NEVER if answer.until >= NEVER else answer.until - clock()))
-            answer = places.poll(answer, clock())
+            answer = gate.poll(answer, clock())
     except BaseException:
         if answer.decision != REFUSED:
-            places.abandon(answer, clock())
+            gate.abandon(answer, clock())
         raise
     permit: Permit = answer
     return permit

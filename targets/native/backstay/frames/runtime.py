@@ -11,6 +11,7 @@ from backstay.notes import annotate, text_of
 from backstay_core.failure import NEUTRAL, ConfigurationError, Failure
 from backstay_core.options import PPM
 from backstay_core.strategies.contract import GRANTED, REFUSED
+from backstay_core.strategies.priority import ANYBODY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from backstay.drivers.ports import Ports
     from backstay.policy import Policy
     from backstay_core.strategies.breaker import Breaker
-    from backstay_core.strategies.bulkhead import Places
     from backstay_core.strategies.contract import Permit
+    from backstay_core.strategies.priority import Caller
+    from backstay_core.strategies.queue import Queue
     from backstay_core.strategies.retry import Attempts, Retrier
 
     #  the Timeouts around a gate, outermost first: (state, its deadline, the deadline outside it), in ns
@@ -62,25 +64,25 @@ def timed_out(where: str, seconds: float) -> TimedOut:
     return TimedOut(where, seconds)
 
 
-def wait_in_thread(places: Places, where: str, ports: Ports, bounds: Bounds) -> Permit:
-    """Wait for a place. Raises `BulkheadFull`, or `Expired` for the outermost Timeout that runs out meanwhile."""
+def wait_in_thread(gate: Queue, where: str, ports: Ports, bounds: Bounds, caller: Caller = ANYBODY) -> Permit:
+    """Wait at a gate. Raises what its refusal is, or `Expired` for the outermost Timeout that runs out meanwhile."""
     clock = ports.clock
     bell = None if in_event_loop() else ports.doorbell()
-    answer: Any = places.admit(clock(), None if bell is None else bell.ring)
+    answer: Any = gate.admit(clock(), None if bell is None else bell.ring, caller)
     try:
         while answer.decision != GRANTED:
             if answer.decision == REFUSED or bell is None:
                 raise refusal(answer, where)
-            answer.until = min(answer.until, current_deadline())  # BH4
+            answer.within(current_deadline())  # BH4
             bell.wait(answer.until - clock())
             now = clock()
             for layer, deadline, outer in bounds:
                 if deadline <= now and deadline < outer:
                     raise Expired(layer)
-            answer = places.poll(answer, now)
+            answer = gate.poll(answer, now)
     except BaseException:
         if answer.decision != REFUSED:
-            places.abandon(answer, clock())
+            gate.abandon(answer, clock())
         raise
     permit: Permit = answer
     return permit

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from backstay.frames.emit.gate import waiting
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from backstay.frames.composer import Composer
@@ -9,17 +11,22 @@ if TYPE_CHECKING:
 
 def enter(c: Composer, x: int, first: int) -> None:
     w = c.writer
-    waits = "await _bs_wait_in_loop" if c.asynchronous else "_bs_wait_in_thread"
-    caller = "_bs_o" if c.bounded else "_bs_current_deadline()"
-    bounds = ", " + (caller if c.asynchronous else c.bounds(x))
-    w.line(f"_bs_p{x} = _bs_L{x}.epoch")
-    w.line(f"_bs_x = _bs_p{x}.free; _bs_p{x}.free = _bs_x - (_bs_x > 0)")  # one line, no branch: see `tracing`
-    with w.block("if _bs_x <= 0:"), c.giving_back(first, x):
-        w.line(f"_bs_p{x} = {waits}(_bs_L{x}, _bs_at{x}, _bs_P.ports{bounds})")
+    if c.layers[x].withheld:
+        w.line(f"_bs_p{x} = _bs_L{x}.enter(_bs_P.caller().priority)")
+        no_place = f"if _bs_p{x} is None:"
+    else:
+        w.line(f"_bs_p{x} = _bs_L{x}.epoch")
+        w.line(f"_bs_x = _bs_p{x}.free; _bs_p{x}.free = _bs_x - (_bs_x > 0)")  # one line, no branch: see `tracing`
+        no_place = "if _bs_x <= 0:"
+    with w.block(no_place), c.giving_back(first, x):
+        w.line(f"_bs_p{x} = {waiting(c, x)}")
 
 
 def release(c: Composer, x: int) -> None:
     w = c.writer
     w.line(f"_bs_x = _bs_p{x}.free + 1; _bs_p{x}.free = _bs_x")
-    with w.block("if _bs_x <= 0:"):
+    with w.block(f"if _bs_x <= {c.layers[x].withheld}:"):
         w.line(f"_bs_L{x}.hand_over()")
+
+
+settle = fail = leave = release

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from backstay_core.strategies.bulkhead import Places
+from backstay_core.strategies.queue import Queue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def bounded(c: Composer, x: int) -> None:
 def _in_thread(c: Composer, x: int) -> None:
     """Publishes the deadline in the thread's cell (see `backstay.ambient`); nothing can be interrupted."""
     w = c.writer
-    waits = any(isinstance(inner, Places) and inner.options.queue for inner in c.layers[x + 1 :])
+    waits = any(isinstance(inner, Queue) and inner.options.queue for inner in c.layers[x + 1 :])
     w.line(f"_bs_o{x} = _bs_a[0]", f"_bs_d{x} = _bs_clock() + _bs_D{x}")
     with w.block(f"if _bs_d{x} < _bs_o{x}:"):
         w.line(f"_bs_a[0] = _bs_d{x}")
