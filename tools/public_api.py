@@ -15,7 +15,21 @@ import griffe
 ROOT = Path(__file__).parents[1]
 PINNED = ROOT / "tests" / "api" / "public_api.txt"
 SOURCES = [ROOT / "core", ROOT / "targets" / "native"]
-MODULES = ("backstay", "backstay.environments", "backstay.logging", "backstay.propagation", "backstay.testing")
+MODULES = (
+    "backstay",
+    "backstay.environments",
+    "backstay.integrations.aiohttp",
+    "backstay.integrations.asgi",
+    "backstay.integrations.botocore",
+    "backstay.integrations.fastapi",
+    "backstay.integrations.grpc",
+    "backstay.integrations.httpx",
+    "backstay.integrations.httpx2",
+    "backstay.integrations.requests",
+    "backstay.logging",
+    "backstay.propagation",
+    "backstay.testing",
+)
 #  what the functions there give back
 RETURNED = {
     "backstay.blocks": ("Attempt", "Attempts"),

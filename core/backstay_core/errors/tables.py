@@ -31,7 +31,7 @@ CLASSES = {
 
 #  "module.Class", or "package.Class" however deep the module is, of what Backstay does not import → kind.
 #  "connect": nothing was sent. "capacity": the pool of this process was empty, the dependency was never asked.
-NAMES = {
+_NAMES = {
     "backstay_core.failure.ConfigurationError": "programming",
     "backstay_core.failure.SnapshotError": "validation",
     "asyncio.CancelledError": "cancelled",
@@ -104,6 +104,12 @@ NAMES = {
     "botocore.ParamValidationError": "validation",
     "botocore.HTTPClientError": "disconnect",
 }
+
+#  httpx2 and httpcore2 have the classes of httpx and httpcore
+NAMES = dict(
+    _NAMES,
+    **{name.replace(".", "2.", 1): kind for name, kind in _NAMES.items() if name.startswith(("httpx.", "httpcore."))},
+)
 
 #  Errors that only pass on another one → the attribute that holds it
 WRAPPERS = {

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from backstay.key_policy import KeyPolicy
     from backstay.policy import Policy
 
 WHOSE = ("priority", "tenant")  # of a caller, not of a strategy
@@ -67,6 +68,26 @@ def with_options(policy: Policy, changes: dict[str, Any]) -> Policy:
     return other
 
 
+def of_key(entry: KeyPolicy, changes: dict[str, Any]) -> Policy:
+    """The policy of one key with options changed; remembered as long as the key is."""
+    keyed, policy = entry.keyed, entry.keyed.policy
+    if keyed._variants is None:
+        from weakref import WeakKeyDictionary
+
+        keyed._variants = WeakKeyDictionary()
+    known = keyed._variants.setdefault(entry, {})
+    name = repr(sorted(changes.items()))
+    other: Policy | None = known.get(name)
+    if other is None or other.ports is not policy.ports:
+        if len(known) >= MOST_DERIVED:
+            known.clear()
+        other = known[name] = type(policy)(policy.name, *_changed(entry, changes), seed=entry.seed)
+        other.seeded = other.derived = True
+        other.ports = policy.ports
+    other.emit = entry.emit
+    return other
+
+
 def with_fallback(policy: Policy, handler: Callable[..., Any], on: Any) -> Policy:
     """The policy inside a Fallback to `handler`."""
     outermost = FunctionFallback(handler, on=on)
@@ -96,7 +117,7 @@ def follow_change(policy: Policy) -> list[Policy]:
     return stuck
 
 
-def _changed(policy: Policy, changes: dict[str, Any]) -> list[Any]:
+def _changed(policy: Any, changes: dict[str, Any]) -> list[Any]:
     parts: list[Any] = [borrowed(layer) for layer in policy.layers]
     for name, value in changes.items():
         position, option = _find(policy, name)
@@ -119,7 +140,7 @@ def _derived(policy: Policy, parts_of: Callable[[Policy], list[Any]], what: str)
     return other
 
 
-def _find(policy: Policy, name: str) -> tuple[int, str]:
+def _find(policy: Any, name: str) -> tuple[int, str]:
     """Where an option is: the strategy's position and the option's own name."""
     layers = policy.layers
     if name == "timeout":

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from backstay.blocks import Attempts
     from backstay.handles import Handle
     from backstay.keyed import Keyed
+    from backstay.policy import Policy
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -165,6 +166,12 @@ class KeyPolicy:
         from backstay.blocks import Attempts
 
         return Attempts(self)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    def using(self, **changes: Any) -> Policy:
+        """As `Policy.using`: gates and budgets are those of this key."""
+        from backstay.derivation import of_key
+
+        return of_key(self.current(), changes)
 
     def __getitem__(self, kind: Any) -> Handle:
         """As `Policy.__getitem__`: the handle of this key's strategy."""

@@ -75,6 +75,7 @@ class Keyed:
         self._gone: dict[Hashable, Any] = {}  # forgotten while in use, weakly (KY4)
         self._made = 0
         self._tick = 0
+        self._variants: Any = None  # policies derived from those of keys, weakly by these
         self._idle_left = False  # there may be more idle keys than the last sweep has forgotten
         self._locked = interpreted.free_threaded()
         self.key_class = class_for(self)
@@ -238,7 +239,7 @@ class Keyed:
 
     # Calls
 
-    def _of_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> KeyPolicy:
+    def for_call(self, /, *args: Any, **kwargs: Any) -> KeyPolicy:
         """The policy for a call with these arguments (KY5)."""
         function = self.key
         if function is None:
@@ -254,13 +255,16 @@ class Keyed:
             raise ConfigurationError(f"policy {self.policy.name!r}: a key function is not async")
         return self.of(key)
 
+    def _for_packed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> KeyPolicy:
+        return self.for_call(*args, **kwargs)
+
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """As `Policy.call`, under the policy of the arguments' key."""
-        return self._of_call(args, kwargs).call(function, *args, **kwargs)
+        return self.for_call(*args, **kwargs).call(function, *args, **kwargs)
 
     async def acall(self, function: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """As `Policy.acall`, under the policy of the arguments' key."""
-        return await self._of_call(args, kwargs).acall(function, *args, **kwargs)
+        return await self.for_call(*args, **kwargs).acall(function, *args, **kwargs)
 
     def __call__(self, function: Function) -> Function:
         """Decorate: the same function, each call under the policy of its arguments' key. Name, signature and
@@ -273,17 +277,17 @@ class Keyed:
             from backstay.frames import generators
 
             asynchronous = bool(flags & CO_ASYNC_GENERATOR)
-            frame = generators.frame_for(self.policy, function, asynchronous=asynchronous, keyed=self._of_call)
+            frame = generators.frame_for(self.policy, function, asynchronous=asynchronous, keyed=self._for_packed)
         elif flags & CO_COROUTINE:
 
             async def frame_async(*args: Any, **kwargs: Any) -> Any:
-                return await self.aframe(self._of_call(args, kwargs), function, *args, **kwargs)
+                return await self.aframe(self.for_call(*args, **kwargs), function, *args, **kwargs)
 
             frame = frame_async
         else:
 
             def frame_sync(*args: Any, **kwargs: Any) -> Any:
-                return self.frame(self._of_call(args, kwargs), function, *args, **kwargs)
+                return self.frame(self.for_call(*args, **kwargs), function, *args, **kwargs)
 
             frame = frame_sync
 

@@ -1,0 +1,107 @@
+"""What all HTTP clients share: which policy a request is sent under, and how an answer goes through it.
+
+Inside the policy an answer that is a failure (`backstay_core.http_semantics`) is an exception, `Answered`, so that
+breakers count it and Retries heed its Retry-After. Outside it is an answer again: whoever calls gets the last one.
+"""
+
+from __future__ import annotations
+
+from backstay.keyed import Keyed
+from backstay.policy import Policy
+from backstay.propagation import outgoing
+from backstay_core.failure import ConfigurationError
+from backstay_core.http_semantics import BUFFER, is_failure, is_repeatable
+from backstay_core.strategies.retry import Retrier
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+
+class Answered(Exception):
+    """An answer that is a failure. `response` is the library's own."""
+
+    def __init__(self, status: int, headers: Any, response: Any) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status_code = status
+        self.headers = headers
+        self.answer = response
+
+
+class Guard:
+    """A policy as an HTTP client uses it.
+
+    `policy` is a `Policy`, or a `Keyed` one: without a key function its key is the host and port of the request.
+    `deadline_header` names the header that tells the server how much time is left, `margin` seconds less than there is;
+    None sends none, and then only a request for which nothing is left is refused. `buffer` is how many bytes of a body
+    are kept so that it can be sent again.
+    """
+
+    def __init__(
+        self, policy: Policy | Keyed, *, deadline_header: str | None = None, margin: float = 0.0, buffer: int = BUFFER
+    ) -> None:
+        if not isinstance(policy, (Policy, Keyed)):
+            raise ConfigurationError(f"an integration takes a policy; got {policy!r}")
+        if isinstance(buffer, bool) or not isinstance(buffer, int) or buffer < 0:
+            raise ConfigurationError(f"buffer=… is a number of bytes; got {buffer!r}")
+        self.policy = policy
+        self.name = policy.policy.name if isinstance(policy, Keyed) else policy.name
+        self.deadline_header = deadline_header
+        self.margin = margin
+        self.buffer = buffer
+        self.closed = False
+        self._retries(policy)
+        self.deadline()  # the names of headers are checked here, not with the first request
+
+    def _retries(self, policy: Policy | Keyed) -> bool:
+        """Has the policy a Retry? Which requests may be sent again is told to one of them."""
+        layers = (policy.policy if isinstance(policy, Keyed) else policy).layers
+        found = sum(isinstance(layer, Retrier) for layer in layers)
+        if found > 1:
+            raise ConfigurationError(
+                f"policy {self.name!r}: an HTTP client takes a policy with one Retry; it has {found}"
+            )
+        return bool(found)
+
+    def deadline(self) -> dict[str, str]:
+        """The header of the deadline, for each attempt anew. Raises `DeadlineExceeded` where there is no time."""
+        headers = outgoing(self.deadline_header or "x-request-timeout-ms", margin=self.margin)
+        return headers if self.deadline_header is not None else {}
+
+    def policy_for(
+        self, method: str, headers: Iterable[Any], host: str, request: Any, *, replayable: bool = True
+    ) -> Policy:
+        """The policy of a request (HS1, HS3). Raises `ConfigurationError` if the client is closed."""
+        if self.closed:
+            raise ConfigurationError(f"policy {self.name!r}: the client is closed")
+        base = self.policy
+        found: Any = base
+        if isinstance(base, Keyed):
+            found = base.of(host) if base.key is None else base.for_call(request)
+        if not self._retries(base):
+            return found  # type: ignore[no-any-return]
+        if not replayable:
+            return found.using(attempts=1)  # type: ignore[no-any-return]
+        return found.using(idempotent=is_repeatable(method, headers))  # type: ignore[no-any-return]
+
+
+class Exchange:
+    """One request and its answers so far: of those that failed at most one is open."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self) -> None:
+        self.answer: Any = None
+
+    def judge(self, status: int, headers: Any, response: Any) -> Any:
+        """The answer, if it is none that the policy judges. Raises `Answered` for the others."""
+        if not is_failure(status):
+            return response
+        self.answer = response
+        raise Answered(status, headers, response)
+
+    def take(self) -> Any:
+        """The answer that is open, which is somebody else's from now on."""
+        answer, self.answer = self.answer, None
+        return answer

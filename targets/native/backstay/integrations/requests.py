@@ -1,0 +1,81 @@
+"""Policies under requests, and so under urllib3 (`backstay[requests]`).
+
+    session.mount("https://", PolicyAdapter(policy))
+
+What a request may be repeated for, and what becomes of its answers, are rules HS1 to HS5 in
+`backstay_core.http_semantics`. The retries of urllib3 are off unless `max_retries` is given: attempts would multiply.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests.adapters import HTTPAdapter
+
+from backstay.integrations.guard import Answered, Exchange, Guard
+from backstay.keyed import Keyed
+from backstay.policy import Policy
+from backstay_core.http_semantics import BUFFER, is_short
+
+__all__ = ["PolicyAdapter"]
+
+
+class PolicyAdapter(HTTPAdapter):
+    """An adapter that sends under a policy. The options are those of `backstay.integrations.guard.Guard`; others go to
+    ``HTTPAdapter``."""
+
+    def __init__(
+        self,
+        policy: Policy | Keyed,
+        *,
+        deadline_header: str | None = None,
+        margin: float = 0.0,
+        buffer: int = BUFFER,
+        **options: Any,
+    ) -> None:
+        self.guard = Guard(policy, deadline_header=deadline_header, margin=margin, buffer=buffer)
+        super().__init__(**options)
+
+    def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Send a prepared request; its arguments are those of ``HTTPAdapter.send``."""
+        body = request.body
+        if hasattr(body, "read") and is_short(request.headers.get("Content-Length"), self.guard.buffer):
+            request.body = body = body.read()
+        replayable = body is None or isinstance(body, (bytes, str))
+        host = urlsplit(request.url).netloc
+        policy = self.guard.policy_for(request.method, request.headers, host, request, replayable=replayable)
+        exchange = Exchange()
+        plain = super().send
+
+        def attempt() -> Any:
+            self._finish(exchange)
+            request.headers.update(self.guard.deadline())
+            response = plain(request, *args, **kwargs)
+            return exchange.judge(response.status_code, response.headers, response)
+
+        try:
+            return policy.call(attempt)
+        except Answered as answered:
+            exchange.take()
+            return answered.answer
+        finally:
+            answer = exchange.take()
+            if answer is not None:
+                answer.close()
+
+    def _finish(self, exchange: Exchange) -> None:
+        """With the answer of the last attempt (HS5)."""
+        answer = exchange.take()
+        if answer is not None:
+            try:
+                if is_short(answer.headers.get("Content-Length")):
+                    _ = answer.content
+            except Exception:  # what it would have said does not matter any more
+                pass
+            finally:
+                answer.close()
+
+    def close(self) -> None:
+        self.guard.closed = True
+        super().close()
