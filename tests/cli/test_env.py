@@ -48,6 +48,11 @@ def test_matrix(capsys: pytest.CaptureFixture[str]):
     assert json.loads(run(capsys, "--matrix", "--json"))["container"]["interrupts"] is False
 
 
+def test_rules(capsys: pytest.CaptureFixture[str]):
+    assert "circuit_breaker with multiprocessing: failure_rate = 1.0, window_calls = 10" in run(capsys, "--rules")
+    assert {row["strategy"] for row in json.loads(run(capsys, "--rules", "--json"))} >= {"circuit_breaker", "retry"}
+
+
 def test_watch(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     assert run(capsys, "--watch", "--times", "2", "--capture", HOST).count("memory") == 2

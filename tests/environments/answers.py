@@ -121,6 +121,8 @@ EVERYTHING: dict[str, Any] = {
     "setting:chain_id": 1,
     "setting:confirmations": 12,
     "setting:frame_time": 0.016,
+    "setting:offline_after": 30.0,
+    "setting:reserve": 0.5,
     "setting:memory_limit": 64_000_000,
     "setting:tick": 0.001,
     "setting:total_cpu_cores": 2,

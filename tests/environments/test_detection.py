@@ -10,6 +10,7 @@ import pytest
 from backstay.environments import RuntimeEnvironment, SystemProbe, detect
 from backstay_core.environments.signals import INITIAL_PID_NAMESPACE, PID_NAMESPACE
 from backstay_core.failure import ConfigurationError
+from tests.dialect.test_import_budget import imported
 from tests.environments.recordings import NAMES, data_of, expected, recorded
 
 
@@ -73,7 +74,7 @@ def test_the_pid_namespace_decides():
         ("aws_lambda", {"env:AWS_LAMBDA_RUNTIME_API": "", "env:AWS_EXECUTION_ENV": ""}, "micro_vm"),
         ("ec2", {"/sys/class/dmi/id/product_name": "m5.metal", "head:/proc/cpuinfo": ""}, "operating_system"),
         ("firecracker_host", {"exists:/sys/class/dmi/id": True}, "micro_vm"),  # the firmware says Firecracker
-        ("kata_pod", {"exists:/sys/class/dmi/id": True, "/sys/class/dmi/id/sys_vendor": "QEMU"}, "kubernetes_pod"),
+        ("metal_debian", {"/proc/cmdline": "kata_containers.config=x"}, "operating_system"),
         ("pygame_desktop", {"fact:game_engine": ""}, "operating_system"),
     ],
 )
@@ -116,6 +117,11 @@ class TestOverride:
         found = detect(recorded("kata_pod"), not_allowed=[RuntimeEnvironment.KUBERNETES_POD])
         assert found.primary is RuntimeEnvironment.CONTAINER
         assert found.environments[0] is RuntimeEnvironment.KUBERNETES_POD
+
+
+def test_import_backstay_loads_nothing_of_it():
+    _, added = imported("backstay")
+    assert not [name for name in added if "environments" in name]
 
 
 def test_this_machine_is_decided_without_a_process(monkeypatch: pytest.MonkeyPatch):

@@ -1,9 +1,11 @@
 """The adapters of the environments, as tables."""
 
+from backstay_core.clock import SECOND
 from backstay_core.environments import boxed, function, guest, health, machine, others, pod
 from backstay_core.environments.adapter import Ability, TableAdapter
 from backstay_core.environments.cgroup import NO_LIMIT, NOT_MOUNTED, Group
-from backstay_core.environments.kinds import RuntimeEnvironment
+from backstay_core.environments.contract import HealthDetail, ResourceUsage
+from backstay_core.environments.kinds import HealthLevel, RuntimeEnvironment
 from backstay_core.environments.reading import MISSING, Once
 from backstay_core.environments.signals import SERVICE_ACCOUNT
 
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from backstay_core.environments.reading import Probe, Reading
+
+
+OFFLINE_AFTER = 30.0  # s, as in the configuration's tables
 
 
 def yes(value: "Any") -> bool:
@@ -34,11 +39,16 @@ class OperatingSystem(TableAdapter):
 
     ENVIRONMENT = RuntimeEnvironment.OPERATING_SYSTEM
     KEY = "os"
-    INFO = machine.INFO
-    USAGE = machine.USAGE
-    RULES = health.MACHINE
+    INFO = machine.INFO + boxed.SERVICE_INFO
+    USAGE = machine.USAGE + boxed.SERVICE_USAGE
+    RULES = health.MACHINE + boxed.SERVICE_RULES
     ABILITIES = MACHINE_ABILITIES
     SWITCHES = {"monitor_processes": machine.PROCESSES, "monitor_network": machine.NETWORK}  # noqa: RUF012
+
+    def findings(self) -> "dict[str, Reading[bool]]":
+        found = super().findings()
+        found["resource_limits"] = limits(Once(self.probe))
+        return found
 
 
 class VirtualMachine(TableAdapter):
@@ -123,6 +133,23 @@ class EdgeComputing(TableAdapter):
     RULES = others.EDGE_RULES
     ABILITIES = MACHINE_ABILITIES
     SWITCHES = {"monitor_network": machine.NETWORK}  # noqa: RUF012
+    _offline_since: "int | None" = None
+
+    def more_health(self, usage: ResourceUsage) -> "tuple[HealthDetail, ...]":
+        """Offline: no way out for as long as the configuration allows."""
+        reading, now = usage["no_way_out"], usage.timestamp or 0
+        if reading.value is None:
+            return (HealthDetail("offline", HealthLevel.UNKNOWN, f"not known: {reading.reason}", reading),)
+        if not reading.value:
+            self._offline_since = None
+            return (HealthDetail("offline", HealthLevel.HEALTHY, "there is a way out", reading),)
+        if self._offline_since is None:
+            self._offline_since = now
+        seconds = (now - self._offline_since) / SECOND
+        level = (
+            HealthLevel.ERROR if seconds >= self.settings.get("offline_after", OFFLINE_AFTER) else HealthLevel.HEALTHY
+        )
+        return (HealthDetail("offline", level, f"there has been no way out for {seconds:.0f} s", reading),)
 
 
 class Blockchain(TableAdapter):

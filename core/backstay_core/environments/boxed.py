@@ -5,7 +5,7 @@ from backstay_core.environments.cgroup import Group, cpus, limit, quota_1, quota
 from backstay_core.environments.health import Rule
 from backstay_core.environments.machine import same
 from backstay_core.environments.parsing import flat, growth, kib, percent, pressure, whole
-from backstay_core.environments.sources import From, Row, Since
+from backstay_core.environments.sources import From, Row, Since, rows_without
 
 LIMITS = "limits"  # a group of readings
 
@@ -34,10 +34,6 @@ def _least(*values: float) -> float:
 
 def _cores(old: int, new: int, ns: int) -> "float | None":
     return round((new - old) / ns, 4) if new >= old else None
-
-
-def rows_without(rows: "tuple[Row, ...]", *names: str) -> "tuple[Row, ...]":
-    return tuple([row for row in rows if row.name not in names])
 
 
 MEMORY_LIMIT = Group(
@@ -128,3 +124,14 @@ RULES = (
     Rule("processes",  "pids_percent",            "%",   80.0,   90.0, 97.0),
     Rule("stalls",     "memory_pressure_percent", "%",   10.0,   40.0),
 )  # fmt: skip
+
+#  a service of an operating system is in a control group, too: that of its systemd unit
+SERVICE_INFO = tuple([row for row in INFO if row.name in ("memory_limit", "cpu_limit", "process_limit")])
+SERVICE_USAGE = (
+    Row("service_memory_bytes", "bytes", "of the control group, without file pages that are reclaimable at once",
+        *[source for row in USAGE if row.name == "memory_usage_bytes" for source in row.sources]),
+    Row("service_memory_limit", "bytes", "that the control group may use", MEMORY_LIMIT),
+    Row("service_memory_percent", "%", "of that limit",
+        From("=service_memory_bytes", "=service_memory_limit", parse=percent)),
+)  # fmt: skip
+SERVICE_RULES = (Rule("memory of the service", "service_memory_percent", "%", 80.0, 90.0, 97.0),)

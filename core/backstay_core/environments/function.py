@@ -6,7 +6,7 @@ The variables are those that the platforms document.
 from backstay_core.environments import boxed, machine
 from backstay_core.environments.machine import same
 from backstay_core.environments.parsing import kib, percent, whole
-from backstay_core.environments.sources import From, Row
+from backstay_core.environments.sources import From, Row, rows_without
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def _mebibytes(text: str) -> int:
     return whole(text) * MIB
 
 
-INFO = boxed.rows_without(machine.INFO, "total_memory") + (
+INFO = rows_without(machine.INFO, "total_memory") + (
     Row("platform", "", "that runs the function",
         From("env:AWS_LAMBDA_FUNCTION_NAME", parse=says("aws_lambda")),
         From("env:FUNCTIONS_WORKER_RUNTIME", parse=says("azure_functions")),
@@ -48,13 +48,15 @@ INFO = boxed.rows_without(machine.INFO, "total_memory") + (
     Row("memory_limit", "bytes", "of one instance",
         From("env:AWS_LAMBDA_FUNCTION_MEMORY_SIZE", parse=_mebibytes), From("env:FC_MEMORY_SIZE", parse=_mebibytes),
         boxed.MEMORY_LIMIT),
+    Row("reserve", "s", "kept free before the platform ends the invocation, as the configuration says",
+        From("setting:reserve", parse=same)),
     Row("machine_memory", "bytes", "memory of the machine", From(machine.MEMORY, parse=kib("MemTotal"))),
     Row("total_memory", "bytes", "that may be used: the limit, or else the machine's",
         From("=memory_limit", "=machine_memory", parse=min), From("=memory_limit", parse=same),
         From("=machine_memory", parse=same)),
 )  # fmt: skip
 
-USAGE = boxed.rows_without(machine.USAGE, "process_count", "processes_blocked", "memory_usage_percent") + (
+USAGE = rows_without(machine.USAGE, "process_count", "processes_blocked", "memory_usage_percent") + (
     Row("memory_limit", "bytes", "of one instance",
         From("env:AWS_LAMBDA_FUNCTION_MEMORY_SIZE", parse=_mebibytes), From("env:FC_MEMORY_SIZE", parse=_mebibytes),
         boxed.MEMORY_LIMIT),

@@ -14,9 +14,9 @@ BR5   Wall time has moved against the clock that counts sleep by more than `STEP
 from backstay_core.environments import machine
 from backstay_core.environments.health import MACHINE, Rule
 from backstay_core.environments.machine import same
-from backstay_core.environments.parsing import flat, line, share, whole
+from backstay_core.environments.parsing import flat, kib, line, share, whole
 from backstay_core.environments.reading import Readings
-from backstay_core.environments.sources import From, Row, Since, take
+from backstay_core.environments.sources import From, Row, Since, rows_without, take
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,11 @@ def _balloon(text: str, page: int) -> "int | None":
     return None if inflated is None or deflated is None else max(0, inflated - deflated) * page
 
 
-INFO = machine.INFO + (
+INFO = rows_without(machine.INFO, "total_memory", "total_cpu_cores") + (
+    Row("total_memory", "bytes", "memory of the machine, or what the configuration says",
+        From(machine.MEMORY, parse=kib("MemTotal")), From("setting:total_memory", parse=same)),
+    Row("total_cpu_cores", "cores", "processors that this process may run on, or what the configuration says",
+        From("fact:cpus", parse=same), From("setting:total_cpu_cores", parse=same)),
     Row("hypervisor", "", "what the firmware calls the machine's maker",
         From("/sys/class/dmi/id/sys_vendor", parse=line),
         From("/sys/hypervisor/type", parse=line),

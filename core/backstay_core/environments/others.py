@@ -4,11 +4,11 @@ What is not in a table cannot be read there by a program: an adapter says None a
 the configuration says in its place.
 """
 
-from backstay_core.environments import boxed, machine
+from backstay_core.environments import machine
 from backstay_core.environments.health import MACHINE, Rule
 from backstay_core.environments.machine import same
 from backstay_core.environments.parsing import kib, line, number, percent, whole
-from backstay_core.environments.sources import From, Row
+from backstay_core.environments.sources import From, Row, rows_without
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ EMBEDDED_USAGE = (
 
 # Real time
 
-REAL_TIME_INFO = boxed.rows_without(machine.INFO, "total_memory", "total_cpu_cores") + (
+REAL_TIME_INFO = rows_without(machine.INFO, "total_memory", "total_cpu_cores") + (
     Row("total_memory", "bytes", "memory of the machine, or what the configuration says",
         From(machine.MEMORY, parse=kib("MemTotal")), From("setting:total_memory", parse=same)),
     Row("total_cpu_cores", "cores", "processors that this process may run on, or what the configuration says",
@@ -146,6 +146,8 @@ EDGE_INFO = machine.INFO + (
     Row("device", "", "its name at the platform",
         From("env:AWS_IOT_THING_NAME", parse=same), From("env:IOTEDGE_DEVICEID", parse=same),
         From("env:BALENA_DEVICE_UUID", parse=same)),
+    Row("offline_after", "s", "without a way out that count as offline, as the configuration says",
+        From("setting:offline_after", parse=same)),
     Row("model", "", "of the board", From("/proc/device-tree/model", parse=line),
         From("/sys/class/dmi/id/product_name", parse=line)),
 )  # fmt: skip

@@ -48,6 +48,7 @@ _HYPERVISORS = re.compile(
     r"QEMU|KVM|VMware|VirtualBox|innotek|Xen|Bochs|Parallels|BHYVE|Google Compute Engine|Amazon EC2|OpenStack|"
     r"RHEV|oVirt|Apple Virtualization|Virtual Machine|HVM domU"
 )
+_KATA = re.compile(r"\bkata\S*|\bagent\.log=\S*")
 REAL_TIME_SYSTEMS = ("QNX", "VxWorks", "RTEMS", "NuttX", "FreeRTOS", "Zephyr", "zephyr", "INTEGRITY", "LynxOS")
 SYSTEMS = ("Linux", "Darwin", "Windows", "FreeBSD", "OpenBSD", "NetBSD", "SunOS", "AIX", "Android", "iOS", "iPadOS")
 MICROCONTROLLERS = ("micropython", "circuitpython")
@@ -143,6 +144,11 @@ def firecracker(facp: "str | None") -> bool:
     return facp is not None and "FIRECK" in facp[:64]
 
 
+def kata(line: "str | None", cpu: "str | None") -> "str | bool":
+    match = _KATA.search(line or "")
+    return match[0] if match and hypervisor(cpu) else False
+
+
 def wsl(release: "str | None") -> "str | bool":
     return release.strip() if release and "microsoft" in release.lower() else False
 
@@ -160,10 +166,6 @@ def on_the_host(namespace: "str | None", mounts: "str | None") -> bool:
 def wsl_only(release: "str | None", mounts: "str | None", marker: "bool | None", other: "bool | None") -> bool:
     """WSL starts every distribution in a pid namespace of its own."""
     return bool(wsl(release)) and not marker and not other and _OVERLAY_ROOT.search(mounts or "") is None
-
-
-def real_dmi(dmi: "bool | None", vendor: "str | None", facp: "str | None") -> bool:
-    return dmi is True and not firecracker(facp) and "Cloud Hypervisor" not in (vendor or "")
 
 
 def not_unix_like(system: "str | None", platform: "str | None") -> "str | bool":
@@ -263,8 +265,7 @@ SIGNALS = (
     Signal(_MICRO, 30, "memory-mapped virtio devices, and no firmware (DMI)", ACPI_DEVICES, DMI,
            test=device("LNRO0005")),
     Signal(_MICRO, 95, "the firmware says so", VENDOR, PRODUCT, test=found(re.compile("Cloud Hypervisor"))),
-    Signal(_MICRO, 80, "Kata's agent runs here", "/proc/cmdline", test=found(re.compile(r"kata\S*|agent\.log=\S*"))),
-    Veto(_MICRO, "there is firmware (DMI) of another kind", DMI, VENDOR, FACP, test=real_dmi),
+    Signal(_MICRO, 80, "Kata's agent runs here", "/proc/cmdline", CPU, test=kata),
     Veto(_MICRO, "a guest of Xen", XEN, test=lambda text: (text or "").strip() == "xen"),
     Veto(_MICRO, "WSL", RELEASE, test=wsl),
 
@@ -277,8 +278,6 @@ SIGNALS = (
     Veto(_VM, "a machine without a hypervisor of the vendor's", PRODUCT, test=found(re.compile(r"\S+\.metal\b"))),
 
     Signal(_E.OPERATING_SYSTEM, 100, "the kernel's name", "fact:system", test=among(*SYSTEMS)),
-    Veto(_E.OPERATING_SYSTEM, "an interpreter in a sandbox", "fact:platform",
-         test=among("emscripten", "wasi", "webassembly")),
 )  # fmt: skip
 
 #  which environment is a special kind of which other: where the first is found the second says nothing more

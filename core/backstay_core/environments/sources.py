@@ -95,6 +95,11 @@ class Row:
         return Reading(None, sources, "; ".join(reasons) or "nothing tells it here")
 
 
+def rows_without(rows: "tuple[Row, ...]", *names: str) -> "tuple[Row, ...]":
+    """A table without the rows of these names."""
+    return tuple([row for row in rows if row.name not in names])
+
+
 def combine(readings: "list[Reading[Any]]", parse: "Callable[..., Any]") -> "Reading[Any]":
     """What `parse` makes of their values, with all their sources; or why not."""
     sources: "dict[str, None]" = {reading.source: None for reading in readings}

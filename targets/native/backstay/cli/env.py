@@ -15,6 +15,7 @@ INTERVAL = 1.0  # s
 @click.option("--json", "as_json", is_flag=True, help="Print {primary, layers, capabilities} as JSON.")
 @click.option("--explain", is_flag=True, help="Show also what was ruled out, what differs, and every reading.")
 @click.option("--matrix", is_flag=True, help="Show what each environment can do.")
+@click.option("--rules", is_flag=True, help="Show which defaults of strategies an environment changes.")
 @click.option("--watch", is_flag=True, help="Show what is used, every second, until interrupted.")
 @click.option("--times", type=click.IntRange(1), help="With --watch: stop after so many lines.")
 @click.option("--environment", help="Take this for the primary environment.")
@@ -24,6 +25,7 @@ def env(
     as_json: bool,
     explain: bool,
     matrix: bool,
+    rules: bool,
     watch: bool,
     times: int | None,
     environment: str | None,
@@ -39,6 +41,9 @@ def env(
 
     if matrix:
         click.echo(show.matrix_json() if as_json else show.matrix())
+        return 0
+    if rules:
+        click.echo(show.rules_json() if as_json else show.rules())
         return 0
     probe = show.probe(root, capture)
     try:

@@ -15,6 +15,7 @@ from backstay.environments import (
     declared,
     detect,
 )
+from backstay_core.environments.adjustment import RULES
 from backstay_core.environments.capabilities import ADVANCED, BASIC, COLUMNS, SHORT
 from backstay_core.failure import ConfigurationError
 
@@ -130,3 +131,22 @@ def matrix() -> str:
 def matrix_json() -> str:
     """The same as ``{environment: {capability: bool}}``."""
     return json.dumps({column.value: declared(column).to_data() for column in COLUMNS}, indent=2)
+
+
+def rules() -> str:
+    """What `adjust_reliability_strategy` does, a rule a paragraph."""
+    lines = []
+    for rule in RULES:
+        options = ", ".join(f"{name} = {value}" for name, value in rule.options.items())
+        lines.append(f"{rule.kind} {rule.where}: {options}")
+        lines.append(f"    {rule.why}; not if one of these is set: {', '.join(rule.unless)}")
+    return "\n".join(lines)
+
+
+def rules_json() -> str:
+    """The same as a list of {strategy, where, options, unless, why}."""
+    data = [
+        {"strategy": rule.kind, "where": rule.where, "options": rule.options, "unless": rule.unless, "why": rule.why}
+        for rule in RULES
+    ]
+    return json.dumps(data, indent=2)

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from backstay.environments.endpoints import ProbeEndpoints
+    from backstay.environments.manager import RuntimeEnvironmentManager
 
+GRACE = 30.0  # s, as Kubernetes has it
 STEP = 0.05  # s between two looks at who is inside
 
 
@@ -47,27 +49,31 @@ class Drain:
     """Drains this process when a signal comes. Make it in the main thread, as Python asks for handlers.
 
     `grace` is what the platform gives (``terminationGracePeriodSeconds`` of a pod, ``TimeoutStopSec`` of a unit), in
-    seconds; `endpoints` loses its readiness. `report` says, once it is over, what each step did.
+    seconds (default: what the configuration of the `manager` says, or else 30); `endpoints` loses its readiness.
+    `report` says, once it is over, what each step did.
     """
 
     def __init__(
         self,
-        grace: float = 30.0,
+        grace: float | None = None,
         *,
+        manager: RuntimeEnvironmentManager | None = None,
         endpoints: ProbeEndpoints | None = None,
         settle: float = 5.0,
         reserve: float = 1.0,
         signum: int = signal.SIGTERM,
         then: Callable[[], object] | None = None,
     ) -> None:
-        for name, value in (("grace", grace), ("settle", settle), ("reserve", reserve)):
+        settings = {} if manager is None else manager.settings.get("kubernetes_pod", {})
+        given = settings.get("grace_period", GRACE) if grace is None else grace
+        for name, value in (("grace", given), ("settle", settle), ("reserve", reserve)):
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e6:
                 raise ConfigurationError(f"Drain({name}=…) is a number of seconds; got {value!r}")
-        if settle + reserve > grace:
-            raise ConfigurationError(f"Drain: settle and reserve ({settle} s, {reserve} s) leave nothing of {grace} s")
+        if settle + reserve > given:
+            raise ConfigurationError(f"Drain: settle and reserve ({settle} s, {reserve} s) leave nothing of {given} s")
         self.report: list[str] = []
         self._endpoints = endpoints
-        self._limit = grace - reserve
+        self.limit = given - reserve  # s that all of it may take
         self._settle = settle
         self._signum = signum
         self._then = then
@@ -107,10 +113,10 @@ class Drain:
             threading.Thread(target=self._run, name="backstay-drain").start()
 
     def _run(self) -> None:
-        until = monotonic() + self._limit
+        until = monotonic() + self.limit
         if self._endpoints is not None:
             self._endpoints.draining = True
-        self._hurry.wait(min(self._settle, self._limit))
+        self._hurry.wait(min(self._settle, self.limit))
         for name, step in self._steps:
             left = until - monotonic()
             if left <= 0:
