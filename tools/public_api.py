@@ -32,6 +32,10 @@ MODULES = (
 )
 #  what the functions there give back
 RETURNED = {
+    "backstay.environments.cluster": ("Cluster",),
+    "backstay.environments.draining": ("Drain",),
+    "backstay.environments.endpoints": ("ProbeEndpoints",),
+    "backstay.testing.environments": ("AdapterContract",),
     "backstay.blocks": ("Attempt", "Attempts"),
     "backstay.guarded": ("FallbackDecorator", "Guarded"),
     "backstay.handles": ("BreakerHandle", "BulkheadHandle", "Handle", "RateLimitHandle", "RetryHandle"),

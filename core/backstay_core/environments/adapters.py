@@ -143,9 +143,9 @@ class EdgeComputing(TableAdapter):
         if not reading.value:
             self._offline_since = None
             return (HealthDetail("offline", HealthLevel.HEALTHY, "there is a way out", reading),)
-        if self._offline_since is None:
-            self._offline_since = now
-        seconds = (now - self._offline_since) / SECOND
+        since = now if self._offline_since is None else self._offline_since
+        self._offline_since = since
+        seconds = (now - since) / SECOND
         level = (
             HealthLevel.ERROR if seconds >= self.settings.get("offline_after", OFFLINE_AFTER) else HealthLevel.HEALTHY
         )

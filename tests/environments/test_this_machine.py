@@ -1,0 +1,83 @@
+"""What the adapter of the operating system reads here is what others say of the same machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from backstay.environments import SystemProbe, adapter_for
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="compares with what Linux says in other ways")
+
+
+@pytest.fixture
+def adapter():
+    return adapter_for("operating_system", SystemProbe())
+
+
+def test_what_it_is(adapter: Any):
+    info = adapter.get_system_info()
+    assert info.system_name == platform.system()
+    assert info.system_version == platform.release()
+    assert info.architecture == platform.machine()
+    assert info.hostname == socket.gethostname()
+    assert info.total_cpu_cores == len(os.sched_getaffinity(0))
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert info.total_memory == pages
+    assert info.total_disk_space == shutil.disk_usage("/").total
+
+
+def test_open_files_and_threads_are_counted(adapter: Any):
+    before = adapter.get_resource_usage()
+    release = threading.Event()
+    threads = [threading.Thread(target=release.wait) for _ in range(5)]
+    files = [open(os.devnull) for _ in range(7)]  # noqa: SIM115 - closed below
+    try:
+        for thread in threads:
+            thread.start()
+        after = adapter.get_resource_usage()
+    finally:
+        release.set()
+        for thread in threads:
+            thread.join()
+        for file in files:
+            file.close()
+    assert after.process_threads - before.process_threads == 5
+    assert after.process_open_files - before.process_open_files == 7
+
+
+def test_memory_that_is_taken_is_seen(adapter: Any):
+    before = adapter.get_resource_usage().process_memory_bytes
+    block = bytearray(os.urandom(1)) * (64 << 20)
+    taken = adapter.get_resource_usage().process_memory_bytes - before
+    assert len(block) == 64 << 20
+    assert taken > 48 << 20
+
+
+def test_a_busy_processor_is_seen(adapter: Any):
+    """Until the kernel has counted a tick of it: no more is asserted, for others work here too."""
+    adapter.initialize()
+    value = None
+    for _ in range(1000):
+        sum(range(100_000))
+        value = adapter.get_resource_usage().cpu_usage_percent
+        if value is not None:
+            break
+    assert value is not None
+    assert 0 < value <= 100
+
+
+def test_traffic_of_the_loopback_is_not_the_networks(adapter: Any):
+    names = {name for _, name in socket.if_nameindex()}
+    usage = adapter.get_resource_usage()
+    if names == {"lo"}:
+        assert usage.network_rx_bytes == 0
+    assert usage.network_rx_bytes >= 0
+    assert adapter.capabilities().network is bool(names - {"lo"})
