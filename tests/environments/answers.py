@@ -128,6 +128,7 @@ EVERYTHING: dict[str, Any] = {
     "setting:total_cpu_cores": 2,
     "setting:total_memory": 2_097_152,
     "statvfs:/": [1000, 400, 350, 4096],
+    "kmsg:crng reseeded due to virtual machine fork": 311,
     "vmclock:/dev/vmclock0": {"generation": 7, "disruption": 3},
 }
 OTHER: dict[str, Any] = {

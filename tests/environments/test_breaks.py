@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 
-from backstay import Bulkhead, CircuitBreaker, CircuitOpen, Policy
+from backstay import Bulkhead, CircuitBreaker, CircuitOpen, Policy, forking
 from backstay.environments import Recorded, Recoveries, RuntimeEnvironmentManager
 from backstay.environments.renewal import renew
 from backstay.testing import VirtualTime
+from backstay_core.environments import guest
 from backstay_core.environments.guest import breaks, moment
 from tests.environments.answers import EVERYTHING
 
 S = 1_000_000_000
+FORK = f"kmsg:{guest.FORK}"
+NO_COUNTER = {"vmclock:/dev/vmclock0": {"reason": "not there"}}
 CLOCKS = {"clock:monotonic": 100 * S, "clock:boottime": 150 * S, "clock:realtime": 1_700_000_000 * S}
 
 
@@ -41,6 +44,10 @@ def test_whole_time_is_no_break(seconds: int):
         ({"/sys/class/rtc/rtc0/since_epoch": "1700000070\n"}, {"stopped": 60 * S}),
         ({"/sys/class/rtc/rtc0/since_epoch": "1700000012\n"}, {}),  # it has whole seconds
         ({"clock:monotonic": 105 * S}, {"slept": 5 * S}),
+        #  the counter cannot be read, but the kernel says in its log that it has changed
+        ({**NO_COUNTER, FORK: 812}, {"restored": None}),
+        ({**NO_COUNTER, FORK: 0}, {}),  # a message of long ago has left the log
+        ({FORK: 812}, {}),  # the counter can be read, and has not changed
         #  somebody set the clock, forwards and back; the hardware clock has not moved
         ({"clock:realtime": 1_700_003_610 * S}, {"stepped": 3600 * S}),
         ({"clock:realtime": 1_699_996_410 * S}, {"stepped": -3600 * S}),
@@ -105,6 +112,15 @@ class TestRenewal:
         assert after[0][0] != before[0][0]
         assert after[0][1] != before[0][1]
         assert after[1] == before[1]
+
+    def test_twins_with_the_same_randomness_are_told_apart_by_their_clocks(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(forking, "fresh_seed", lambda: 42)
+        policy = Policy("p", CircuitBreaker())
+        seeds: set[int] = set()
+        for clocks in ([100, 7], [101, 7], [100, 8]):
+            renew(None, clocks)
+            seeds |= {policy.seed, policy.layers[0].seed}  # type: ignore[attr-defined]
+        assert len(seeds) >= 3
 
     def test_who_is_inside_stays_inside(self):
         policy = Policy("p", Bulkhead(2))

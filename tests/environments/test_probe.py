@@ -132,3 +132,21 @@ def test_the_clock_device_of_a_virtual_machine(root: Path):
     assert ask(root, "vmclock:/vmclock0").value == {"disruption": 5, "generation": 77}
     (root / "vmclock0").write_bytes(page[:50])
     assert ask(root, "vmclock:/vmclock0").reason == "no page of such a clock"
+
+
+def test_the_last_message_of_the_kernel_that_says_something(root: Path):
+    """As /dev/kmsg gives them, but all at once: a file has no records."""
+    (root / "dev").mkdir()
+    (root / "dev" / "kmsg").write_text("5,811,30940091,-;random: crng reseeded\n")
+    assert ask(root, "kmsg:crng reseeded").value == 811
+    assert ask(root, "kmsg:something else").value == 0
+    (root / "dev" / "kmsg").write_text("crng reseeded")
+    assert ask(root, "kmsg:crng reseeded").value is None
+    (root / "dev" / "kmsg").unlink()
+    assert ask(root, "kmsg:crng reseeded").missing
+
+
+@pytest.mark.skipif(not os.access("/dev/kmsg", os.R_OK), reason="only root may read the kernel's log")
+def test_the_kernels_own_log():
+    assert SystemProbe()("kmsg:no such message, ever").value == 0
+    assert SystemProbe()("kmsg:").value

@@ -3,7 +3,8 @@
 A guest that was paused, restored from a snapshot or moved to another host goes on as if nothing had happened: its
 monotonic clock does not know. What knows is compared between two moments:
 
-BR1   The generation counter of the machine has changed: it was restored from a snapshot, or copied (*restored*).
+BR1   The generation counter of the machine has changed: it was restored from a snapshot, or copied (*restored*). Where
+      the counter itself cannot be read, the kernel says in its log that it has changed (Linux 5.18; read by root).
 BR2   The disruption marker of its clock device has changed: it was moved, or stopped (*moved*).
 BR3   The hardware clock has run ahead of the system's by more than `STOPPED`: the machine stood still (*stopped*).
 BR4   The clock that counts sleep has run ahead of the one that does not by more than `SLEPT`: it slept (*slept*).
@@ -29,6 +30,7 @@ STOPPED = 3 * SECOND  # the hardware clock has whole seconds
 SLEPT = SECOND
 STEPPED = SECOND
 STOLEN = "stolen"  # a group of readings
+FORK = "crng reseeded due to virtual machine fork"  # drivers/char/random.c, add_vmfork_randomness
 
 
 def _balloon(text: str, page: int) -> "int | None":
@@ -67,6 +69,8 @@ MOMENT = (
         From("/sys/class/rtc/rtc0/since_epoch", parse=lambda text: whole(text) * SECOND)),
     Row("generation", "", "changes when the machine is restored or copied",
         From("vmclock:/dev/vmclock0", parse=lambda fields: fields["generation"])),
+    Row("fork", "", "number of the kernel's last message that says so; 0: there is none in its log",
+        From(f"kmsg:{FORK}", parse=same)),
     Row("disruption", "", "changes when the machine is moved or stopped",
         From("vmclock:/dev/vmclock0", parse=lambda fields: fields["disruption"])),
 )  # fmt: skip
@@ -115,6 +119,9 @@ def breaks(before: Readings, after: Readings) -> "tuple[Break, ...]":
         old, new = before[name].value, after[name].value
         if old is not None and new is not None and old != new:
             found.append(Break(kind, None, after[name].source))
+    said = _ran("fork", before, after)  # a message that has left the log takes the number back to 0
+    if after["generation"].value is None and said is not None and said > 0:
+        found.append(Break("restored", None, after["fork"].source))
     stepped = _gap("realtime", "boottime", before, after)
     for kind, ahead, behind, least in _AHEAD:
         gap = _gap(ahead, behind, before, after)

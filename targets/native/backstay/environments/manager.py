@@ -326,7 +326,8 @@ class RuntimeEnvironmentManager:
 
     def renew(self) -> tuple[RecoveryStep, ...]:
         """Advance epochs, reseed, reset pools: for those who know of a break that clocks do not show."""
-        done = renew(self.recoveries)
+        now = guest.moment(self.probe)
+        done = renew(self.recoveries, [value for name in now if isinstance(value := now[name].value, int)])
         self._tell("renewed", done)
         return done
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LARGEST = 1 << 20  # bytes of a file that is read whole
 HEAD = 4096  # bytes that are the beginning of one
 MOST_NAMES = 100_000  # in a directory
+RECORD = 8192  # bytes; no message of the kernel is longer
+MOST_RECORDS = 100_000
 
 #  not on all systems; a file that turns out to be a pipe or a terminal must not make anybody wait
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
@@ -134,6 +136,26 @@ class SystemProbe:
             return None if fallback is None else fallback()
         return time.clock_gettime_ns(number)
 
+    def _kmsg(self, text: str) -> int:
+        """Number, as the kernel counts its messages, of the last one in its log that has the text; 0 if none has."""
+        descriptor = os.open(self._path("/dev/kmsg"), _FLAGS)
+        last, wanted = 0, text.encode()
+        try:
+            for _ in range(MOST_RECORDS):
+                try:
+                    record = os.read(descriptor, RECORD)  # level,number,microseconds,flags;text
+                except BlockingIOError:
+                    break
+                except BrokenPipeError:
+                    continue  # it was overwritten meanwhile; the next read goes on behind it
+                if not record:
+                    break
+                if wanted in record:
+                    last = int(record.split(b",", 2)[1])
+        finally:
+            os.close(descriptor)
+        return last
+
     def _vmclock(self, path: str) -> dict[str, int]:
         """Generation and disruption of the clock device of a virtual machine (``linux/vmclock-abi.h``)."""
         descriptor = os.open(self._path(path), _FLAGS)
@@ -167,6 +189,7 @@ _KINDS: dict[str, Callable[[Any, str], Any]] = {
     "fact": SystemProbe._fact,
     "statvfs": SystemProbe._statvfs,
     "clock": SystemProbe._clock,
+    "kmsg": SystemProbe._kmsg,
     "vmclock": SystemProbe._vmclock,
     "psutil": SystemProbe._psutil,
 }
