@@ -95,6 +95,13 @@ class TestThirdParty(AdapterContract):
         return Quiet()
 
 
+def test_what_not_every_environment_has_is_extra():
+    info = adapter_for("kubernetes_pod", Recorded({**EVERYTHING, **CGROUP_2})).get_system_info()
+    assert info.extra_info["pod_name"].value == "shop-7d4b"
+    assert not set(info.extra_info) & set(SystemInfo.STANDARD)
+    assert set(info.extra_info) | set(SystemInfo.STANDARD) == set(info)
+
+
 class Silent(Quiet):
     def get_system_info(self):
         return SystemInfo({name: Reading(None, "") for name in SystemInfo.STANDARD})

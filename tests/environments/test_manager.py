@@ -77,6 +77,22 @@ class TestConfiguration:
         with manager(configuration={"micro_vm": {"enabled": False}}) as one:
             assert one.environment is RuntimeEnvironment.OPERATING_SYSTEM
 
+    def test_a_reload_is_taken_over(self):
+        live = from_data({"runtime_environments": {"container": {}}})
+        with manager(Recorded({**EVERYTHING, **CGROUP_2}), override="container", configuration=live) as one:
+            assert one.get_resource_usage().memory_limit == 512 << 20
+            live.apply({"runtime_environments": {"container": {"monitor_resource_limits": False}}})
+            one.configure(live)
+            assert "monitor_resource_limits = false" in one.get_resource_usage()["memory_limit"].reason
+
+    def test_an_environment_that_is_no_longer_allowed_is_left(self):
+        one = manager()
+        one.configure({"os": {}})  # not started: for the start to come
+        with one:
+            assert str(one.environment) == "micro_vm"
+            one.configure({"micro_vm": {"enabled": False}})
+            assert str(one.environment) == "operating_system"
+
     def test_a_chain_is_declared(self):
         configuration = from_data({"runtime_environments": {"blockchain": {"chain_id": 1}}})
         with RuntimeEnvironmentManager(configuration=configuration) as one:

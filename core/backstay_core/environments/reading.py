@@ -71,9 +71,13 @@ class Reading(Generic[T]):
 
 
 class Readings:
-    """Readings by name. ``readings.uptime`` is the value or None, ``readings["uptime"]`` the `Reading`."""
+    """Readings by name. ``readings.uptime`` is the value or None, ``readings["uptime"]`` the `Reading`.
+
+    `STANDARD` names those that are always there; `extra_info` has the others.
+    """
 
     __slots__ = ("_readings",)
+    STANDARD: "tuple[str, ...]" = ()
 
     def __init__(self, readings: "Mapping[str, Reading[Any]]") -> None:
         self._readings = dict(readings)
@@ -89,6 +93,11 @@ class Readings:
 
     def __len__(self) -> int:
         return len(self._readings)
+
+    @property
+    def extra_info(self) -> "dict[str, Reading[Any]]":
+        """The readings of this environment that not every one has."""
+        return {name: reading for name, reading in self._readings.items() if name not in self.STANDARD}
 
     def __getattr__(self, name: str) -> "Any":
         if name.startswith("_") or name not in self._readings:

@@ -165,6 +165,23 @@ class RuntimeEnvironmentManager:
                 self._quietly(old, "cleanup")
             self._tell("switched", self.environment)
 
+    def configure(self, configuration: Any) -> None:
+        """Go by another configuration from now on, or by what has changed in the same one.
+
+        The adapter in charge is made anew with its settings, or another one if its environment is no longer allowed.
+        Raises `UnifiedError`, with everything as it was, if that does not start.
+        """
+        with self._lock:
+            before = self.settings
+            self.settings = settings_of(configuration)
+            if self._adapter is None:
+                return
+            try:
+                self.switch(detection.detect(self.probe, self._override, self._not_allowed()).primary)
+            except UnifiedError:
+                self.settings = before
+                raise
+
     def _not_allowed(self) -> list[RuntimeEnvironment]:
         return [cls.ENVIRONMENT for cls in ADAPTERS if self.settings.get(cls.KEY, {}).get("enabled") is False]
 
