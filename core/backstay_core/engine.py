@@ -33,7 +33,6 @@ from backstay_core.execution import (
     ERROR,
     FAIL,
     OK,
-    QUEUED,
     START,
     SUBSTITUTE,
     WAIT,
@@ -41,6 +40,7 @@ from backstay_core.execution import (
     Execution,
 )
 from backstay_core.failure import NEVER, Failure, SnapshotError
+from backstay_core.inflight import ticket_of
 from backstay_core.policy import Policy
 
 TYPE_CHECKING = False
@@ -62,12 +62,13 @@ COMMANDS = {
 class Call:
     """A call in flight."""
 
-    __slots__ = ("execution", "handle", "place", "policy", "ticket", "woken")
+    __slots__ = ("execution", "failures", "handle", "place", "policy", "ticket", "woken")
 
     def __init__(self, handle: int, policy: int, woken: "list[int]") -> None:
         self.handle = handle
         self.policy = policy
         self.woken = woken
+        self.failures: "dict[int, Failure]" = {}  # that the host has reported, by token
         self.ticket: "Any" = None  # where it waits, and
         self.place = 0  # when it began to, among all calls
         self.execution: "Execution" = None  # type: ignore[assignment]
@@ -179,6 +180,8 @@ class Engine:
 
     def _step(self, call: Call, event: "tuple[Any, ...]", now: int) -> "Decision":
         execution = call.execution
+        if event[0] == ERROR:
+            call.failures[event[1]] = event[2]
         try:
             actions = execution.step(event, now)
             if event[0] == ABORT:
@@ -201,7 +204,7 @@ class Engine:
         more: "dict[str, Any]" = {}
         decision: "Any" = (NONE, 0, 0)
         if len(actions) > 1:
-            more["before"] = [_plain(action) for action in actions[:-1]]
+            more["before"] = [_plain(call, action) for action in actions[:-1]]
         if actions:
             action = actions[-1]
             what = action[0]
@@ -215,11 +218,7 @@ class Engine:
             elif what == SUBSTITUTE:
                 decision = (SUBSTITUTE, action[1], action[2])
                 more["position"] = action[3]
-                failure: "Failure | None" = action[4]
-                if event[0] == ERROR and failure is event[2]:
-                    more["operation"] = event[1]  # the host knows this failure: it has reported it
-                elif failure is not None:
-                    more["failure"] = failure.to_data()
+                more.update(_said(call, action[4]))
             else:
                 decision = (what, action[1], action[2] if what == ATTEMPT else 0)
             if what == COMPLETE or what == FAIL:
@@ -232,8 +231,7 @@ class Engine:
 
     def _queue(self, call: Call) -> None:
         """Remember the order in which calls began to wait."""
-        execution = call.execution
-        ticket = execution.held[execution.at] if execution.mode == QUEUED else None
+        ticket = ticket_of(call.execution)
         if ticket is not call.ticket:
             call.ticket = ticket
             self.queued += 1
@@ -296,11 +294,23 @@ def check(value: int, most: int = MOST) -> None:
         raise EngineError("out-of-range", f"a number between 0 and {most} is needed; got {value}")
 
 
-def _plain(action: "Any") -> "list[Any]":
+def _said(call: Call, failure: "Failure | None") -> "dict[str, Any]":
+    """A failure as the host is told of it: the operation that it has reported it of, or the failure itself."""
+    if failure is None:
+        return {}
+    for token in call.failures:
+        if call.failures[token] is failure:
+            return {"operation": token}
+    return {"failure": failure.to_data()}
+
+
+def _plain(call: Call, action: "Any") -> "list[Any]":
     """An action as JSON, with null for a time that does not come."""
     what = action[0]
     if what == CANCEL:
         return [CANCEL, action[1]]
     time = action[1] if what == WAIT else action[2]
     time = None if time >= NEVER else time
+    if what == SUBSTITUTE:
+        return [what, action[1], time, action[3], _said(call, action[4])]
     return [what, time] if what == WAIT else [what, action[1], time]

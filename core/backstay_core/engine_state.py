@@ -12,9 +12,8 @@ from backstay_core.documents import (
     policies_of,
 )
 from backstay_core.engine import MOST, MOST_CALLS, Call, Document, Engine, check
-from backstay_core.execution import QUEUED
 from backstay_core.failure import NEVER, SnapshotError
-from backstay_core.inflight import load, save
+from backstay_core.inflight import load, save, ticket_of
 from backstay_core.state import REVIVE, Reader, seal
 
 TYPE_CHECKING = False
@@ -31,7 +30,7 @@ def snapshot(engine: Engine, now: int, wall: "int | None") -> str:
     for handle in sorted(engine.calls):
         call = engine.calls[handle]
         execution = call.execution
-        place = call.place if execution.mode == QUEUED else 0
+        place = 0 if ticket_of(execution) is None else call.place
         queue = execution.wake is not None
         calls.append([handle, call.policy, place, queue, save(execution, now)])
     body = {
@@ -79,8 +78,8 @@ def _load(engine: Engine, read: Reader, now: int) -> None:
     for handle, policy, place, queue, saved in sorted(read.nested("calls"), key=_place):
         call = Call(int(handle), int(policy), engine.woken)
         call.execution = load(saved, engine.policies[int(policy)], then, call.wake if queue is True else None)
-        if call.execution.mode == QUEUED:
-            call.ticket = call.execution.held[call.execution.at]
+        call.ticket = ticket_of(call.execution)
+        if call.ticket is not None:
             call.place = int(place)
         engine.calls[call.handle] = call
     engine.woken.extend([int(handle) for handle in read.nested("woken")])

@@ -38,7 +38,7 @@ EX5   An error in a user's own predicate ends the call with that error at once: 
 """
 
 from backstay_core.failure import NEUTRAL, NEVER, Failure
-from backstay_core.strategies.contract import BOUND, DRIVER, FAULT, GATE, GRANTED, REFUSED
+from backstay_core.strategies.contract import BOUND, DRIVER, FAULT, GATE, GRANTED, RACE, REFUSED
 from backstay_core.strategies.contract import SUBSTITUTE as SUBSTITUTES
 from backstay_core.strategies.priority import ANYBODY
 
@@ -69,7 +69,8 @@ NEW = "new"
 MOVING = "moving"  # within a step: only an interrupt leaves it in this mode
 RUNNING = "running"  # an operation is outstanding
 QUEUED = "queued"  # waiting at a gate
-PAUSED = "paused"  # between two attempts
+PAUSED = "paused"  # between two attempts, or held up by a fault
+RACING = "racing"  # several attempts beside each other (`backstay_core.racing`)
 OVER = "over"
 
 
@@ -111,7 +112,8 @@ class Execution:
     """
 
     __slots__ = (
-        "at", "began", "caller", "deadlines", "held", "layers", "mode", "now", "number", "policy", "token", "wake",
+        "at", "base", "began", "caller", "deadlines", "held", "layers", "mode", "now", "number", "policy", "race", "salt",
+        "token", "wake",
     )  # fmt: skip
 
     def __init__(
@@ -129,6 +131,9 @@ class Execution:
         self.number = -1
         self.mode = NEW
         self.now = 0
+        self.base = 0  # the outermost of its layers
+        self.salt = 0  # of its random streams
+        self.race: "Any" = None
         self.at = 0  # the layer that waits; all layers while an attempt runs; what is outside it is held
         self.token = 0  # of the latest operation
         self.held: "list[Any]" = [None] * depth  # permit, ticket or attempts, by layer
@@ -140,9 +145,14 @@ class Execution:
         if now < self.now:
             now = self.now  # EX4
         self.now = now
+        return self._event(event, now)
+
+    def _event(self, event: "Action", now: int) -> "list[Action]":
         kind = event[0]
         mode = self.mode
         if kind == OK or kind == ERROR:
+            if mode == RACING:
+                return self._raced(self.race.event(event, now), now)
             if mode != RUNNING or event[1] != self.token:
                 return []  # EX1
             if kind == OK:
@@ -178,18 +188,34 @@ class Execution:
                     return self._not_admitted(i, now, answer)
                 self.held[i] = answer
             elif role == DRIVER:
-                self.held[i] = layer.enter(now, self.policy.stream(self.number, i))
+                self.held[i] = layer.enter(now, self.policy.stream(self.number, i + self.salt))
             elif role == BOUND:
                 inner = min(inner, now + layer.delay_ns)
             elif role == FAULT:
                 if layer.draws and self.held[i] is None:
-                    self.held[i] = self.policy.stream(self.number, i)
+                    self.held[i] = self.policy.stream(self.number, i + self.salt)
                 if layer.strikes(now, self.held[i]):
                     return self._strike(i, layer, now)
+            elif role == RACE:
+                self.race = layer.race(self, i)
+                return self._raced(self.race.begin(now), now)
             i += 1
             self.deadlines[i] = inner
             self.at = i
         return self._operate(i, ATTEMPT)
+
+    def _raced(self, actions: "list[Action]", now: int) -> "list[Action]":
+        """After a step of the race: go on with its result, if there is one."""
+        race = self.race
+        if not race.over:
+            self.mode = RACING
+            return actions
+        self.race = None
+        if race.mistake is not None:
+            self.mode = MOVING
+            return actions + self._mistaken(race.mistake, now)
+        failure, value, token = race.result
+        return actions + self._up(race.at - 1, now, failure, value, token)
 
     def _strike(self, i: int, layer: "Any", now: int) -> "list[Action]":
         """A fault on purpose, in place of what is inside layer `i` or before it (IN3 to IN6)."""
@@ -215,8 +241,12 @@ class Execution:
         """An operation inside layers 0 … i−1."""
         self.at = i
         self.mode = RUNNING
-        self.token += 1
+        self.token = self._next()
         return [(what, self.token, self.deadlines[i]) + more]
+
+    def _next(self) -> int:
+        """The token of the next operation."""
+        return self.token + 1
 
     def _not_admitted(self, i: int, now: int, answer: "Any") -> "list[Action]":
         if answer.decision == REFUSED:
@@ -230,7 +260,7 @@ class Execution:
         """Carry an outcome outwards from layer `i`: a failure, or else a value. Token 0: the failure is our own."""
         late = False
         self.mode = MOVING
-        while i >= 0:
+        while i >= self.base:
             self.at = i
             layer = self.layers[i]
             role = layer.ROLE
@@ -259,10 +289,17 @@ class Execution:
                     self.policy.tell(now, "fallback", failure)
                     return self._operate(i, SUBSTITUTE, i, failure)
             except Exception as error:  # EX5: a predicate of the user's
-                self._leave(0, now)
-                return self._end((FAIL, 0, Failure("programming", f"{self._where(i)}: {error!r}", cause=error)))
+                return self._mistaken(Failure("programming", f"{self._where(i)}: {error!r}", cause=error), now)
             i -= 1
+        return self._done(failure, value, token)
+
+    def _done(self, failure: "Failure | None", value: "Any", token: int) -> "list[Action]":
         return self._end((COMPLETE, token) if failure is None else (FAIL, token, failure))
+
+    def _mistaken(self, failure: Failure, now: int) -> "list[Action]":
+        """EX5."""
+        self._leave(0, now)
+        return self._end((FAIL, 0, failure))
 
     def _again(
         self, i: int, layer: "Any", now: int, failure: "Failure | None", value: "Any", token: int
@@ -283,13 +320,15 @@ class Execution:
         if self.mode == OVER or self.mode == NEW:
             return []
         deadlines = self.deadlines
-        for i in range(self.at):
+        for i in range(self.base, self.at):
             layer = self.layers[i]
             if layer.ROLE == BOUND and deadlines[i + 1] <= now and deadlines[i + 1] < deadlines[i]:  # TO2, TO3
                 actions = self._leave(i + 1, now)
                 failure = timed_out(layer.options.seconds, f"{self.policy.name}: timeout")
                 return actions + self._up(i - 1, now, failure, None, 0)
         i = self.at
+        if self.mode == RACING:
+            return self._raced(self.race.event((WAKE,), now), now)
         if self.mode == PAUSED:
             until = deadlines[i + 1]
             if now < until:
@@ -323,6 +362,9 @@ class Execution:
             actions.append((CANCEL, self.token))
         elif mode == QUEUED:
             self.layers[i].abandon(self.held[i], now)
+        if self.race is not None:
+            actions += self.race.leave(now)
+            self.race = None
         while i > stop:
             i -= 1
             self.at = i

@@ -7,11 +7,12 @@ deadline that has passed and was not looked at yet).
 Tickets: whoever loads several calls that wait at one gate loads them in the order in which they waited.
 """
 
-from backstay_core.execution import PAUSED, QUEUED, RUNNING, Execution
-from backstay_core.failure import NEVER, ConfigurationError, SnapshotError
+from backstay_core.execution import PAUSED, QUEUED, RACING, RUNNING, Execution
+from backstay_core.failure import NEVER, ConfigurationError, Failure, SnapshotError
+from backstay_core.racing import Lane, Race
 from backstay_core.rng import Rng
 from backstay_core.state import RESUME, Reader, seal
-from backstay_core.strategies.contract import DRIVER, FAULT, GATE, GRANTED, Ticket
+from backstay_core.strategies.contract import DRIVER, FAULT, GATE, GRANTED, RACE, Ticket
 from backstay_core.strategies.priority import Caller
 from backstay_core.strategies.retry import Attempts
 
@@ -23,17 +24,22 @@ if TYPE_CHECKING:
     from backstay_core.policy import Policy
 
 KIND = "call"
-MODES = (RUNNING, QUEUED, PAUSED)
+MODES = (RUNNING, QUEUED, PAUSED, RACING)
+WITHIN = (RUNNING, RACING)  # the layer it is at is not its own affair
 
 
 def save(execution: Execution, now: int) -> "dict[str, Any]":
     """The call, with times relative to `now` (ns). Raises `SnapshotError` unless it is between two steps."""
+    return seal(KIND, execution.policy.fingerprint(), _body(execution, now))
+
+
+def _body(execution: Execution, now: int) -> "dict[str, Any]":
     mode = execution.mode
     if mode not in MODES:
         raise SnapshotError(f"a call that is {mode} has no snapshot")
     at = execution.at
     layers = []
-    for i in range(at if mode == RUNNING else at + 1):
+    for i in range(execution.base, at if mode in WITHIN else at + 1):
         layer = execution.layers[i]
         held: "Any" = execution.held[i]
         if layer.ROLE == GATE:
@@ -57,7 +63,8 @@ def save(execution: Execution, now: int) -> "dict[str, Any]":
                 "held": held,
             }
         )
-    body = {
+    race = execution.race
+    return {
         "mode": mode,
         "at": at,
         "age": now - execution.now,
@@ -68,8 +75,31 @@ def save(execution: Execution, now: int) -> "dict[str, Any]":
         "drawn": [[i, execution.held[i].state] for i in _drawing(execution)],
         "priority": execution.caller.priority,
         "tenant": execution.caller.tenant,
+        "race": None if race is None else _race_body(race, now),
     }
-    return seal(KIND, execution.policy.fingerprint(), body)
+
+
+def _race_body(race: Race, now: int) -> "dict[str, Any]":
+    kept = None
+    if race.kept is not None:
+        failure, value, token = race.kept
+        label = value if isinstance(value, str) else None  # values stay with the host
+        kept = {"failure": None if failure is None else failure.to_data(), "label": label, "token": token}
+    return {
+        "made": race.made,
+        "next": _remaining(race.next, now),
+        "until": _remaining(race.until, now),
+        "kept": kept,
+        "lanes": [
+            {
+                "entered": now - lane.entered,
+                "salt": lane.salt,
+                "until": _remaining(lane.until, now),
+                "call": _body(lane, now),
+            }
+            for lane in race.lanes
+        ],
+    }
 
 
 def load(data: "Any", policy: "Policy", now: int, wake: "Callable[[], object] | None") -> Execution:
@@ -79,21 +109,28 @@ def load(data: "Any", policy: "Policy", now: int, wake: "Callable[[], object] | 
     its gate only if nothing is raised.
     """
     read = Reader(data, KIND, policy.fingerprint(), RESUME)
-    caller = _caller(read)
-    execution = Execution(policy, wake, _time(read, "remaining", now), caller)
+    execution = Execution(policy, wake, _time(read, "remaining", now), _caller(read))
+    _read(execution, read, now)
+    return execution
+
+
+def _read(execution: Execution, read: Reader, now: int) -> None:
+    """Fill in what `_body` has written."""
+    policy = execution.policy
     mode = MODES[MODES.index(read.word("mode", MODES))]
     depth = len(policy.layers)
-    at = read.integer("at", most=depth if mode == RUNNING else depth - 1)
+    base = execution.base
+    at = read.integer("at", least=base, most=depth if mode == RUNNING else depth - 1)
     execution.now = now - _signed(read, "age")
     execution.number = _signed(read, "number")
     execution.token = read.integer("token")
     saved = read.nested("layers")
-    if not isinstance(saved, (list, tuple)) or len(saved) != (at if mode == RUNNING else at + 1):
+    if not isinstance(saved, (list, tuple)) or len(saved) != (at if mode in WITHIN else at + 1) - base:
         read.refuse("layers do not match the place that the call has reached")
     queued = None
-    for i in range(len(saved)):
+    for i in range(base, base + len(saved)):
         layer = policy.layers[i]
-        part = read.part(saved[i], f"layers[{i}]")
+        part = read.part(saved[i - base], f"layers[{i}]")
         execution.began[i] = now - _signed(part, "age")
         execution.deadlines[i + 1] = _time(part, "remaining", now)
         held = part.nested("held")
@@ -103,19 +140,65 @@ def load(data: "Any", policy: "Policy", now: int, wake: "Callable[[], object] | 
             execution.held[i] = layer.epoch if _flag(part, held) else layer.orphan()  # type: ignore[attr-defined]
         elif layer.ROLE == DRIVER:
             execution.held[i] = _attempts(part.part(held, f"layers[{i}].held"), now)
-    if mode == QUEUED:
-        if queued is None:
-            read.refuse("a call that waits must wait at a gate")
-        execution.held[at] = _ticket(queued, policy.layers[at], now, wake, caller)
-    elif mode == PAUSED and policy.layers[at].ROLE != DRIVER and policy.layers[at].ROLE != FAULT:
-        read.refuse("a call that pauses must pause at a driver or a fault")
     for i, state in read.rows("drawn", 2, most=(1 << 64) - 1):
         if i >= depth or policy.layers[i].ROLE != FAULT:
             read.refuse(f"there is no fault at {i}")
         execution.held[i] = Rng(state)
+    if (mode == RACING) != (policy.layers[at : at + 1] != () and policy.layers[at].ROLE == RACE):
+        read.refuse("a race is where a Hedge is")
     execution.at = at
+    if mode == QUEUED:
+        if queued is None:
+            read.refuse("a call that waits must wait at a gate")
+        execution.held[at] = _ticket(queued, policy.layers[at], now, execution.wake, execution.caller)
+    elif mode == PAUSED and policy.layers[at].ROLE != DRIVER and policy.layers[at].ROLE != FAULT:
+        read.refuse("a call that pauses must pause at a driver or a fault")
+    elif mode == RACING:
+        execution.race = _race(execution, read.part(read.nested("race"), "race"), now)
     execution.mode = mode
-    return execution
+
+
+def _race(execution: Execution, read: Reader, now: int) -> Race:
+    layer: "Any" = execution.layers[execution.at]
+    race = Race(execution, layer, execution.at)
+    race.made = read.integer("made", least=1)
+    race.next = _time(read, "next", now)
+    race.until = None if read.nested("until") is None else _time(read, "until", now)
+    kept = read.nested("kept")
+    if kept is not None:
+        part = read.part(kept, "kept")
+        failure, label = part.nested("failure"), part.nested("label")
+        race.kept = race.result = (_kept(failure), label if isinstance(label, str) else None, part.integer("token"))
+    lanes = read.nested("lanes")
+    if not isinstance(lanes, (list, tuple)) or not lanes:
+        read.refuse("a race has attempts that are outstanding")
+    for number in range(len(lanes)):
+        part = read.part(lanes[number], f"lanes[{number}]")
+        lane = Lane(race, 0, now - _signed(part, "entered"))
+        lane.salt = part.integer("salt")
+        lane.until = None if part.nested("until") is None else _time(part, "until", now)
+        _read(lane, part.part(part.nested("call"), "call"), now)
+        race.lanes.append(lane)
+    return race
+
+
+def _kept(failure: "Any") -> "Failure | None":
+    try:
+        return None if failure is None else Failure.from_data(failure)
+    except ConfigurationError as error:
+        raise SnapshotError(f"a failure that was kept: {error}") from None
+
+
+def ticket_of(execution: Execution) -> "Any":
+    """The ticket of a call that waits at a gate: that of its first attempt that does; None if it does not wait."""
+    if execution.mode == QUEUED:
+        return execution.held[execution.at]
+    if execution.race is not None:
+        for lane in execution.race.lanes:
+            ticket = ticket_of(lane)
+            if ticket is not None:
+                return ticket
+    return None
 
 
 def _drawing(execution: Execution) -> "list[int]":
@@ -152,8 +235,8 @@ def _attempts(read: Reader, now: int) -> Attempts:
     return attempts
 
 
-def _remaining(time: int, now: int) -> "int | None":
-    return None if time >= NEVER else time - now
+def _remaining(time: "int | None", now: int) -> "int | None":
+    return None if time is None or time >= NEVER else time - now
 
 
 def _time(read: Reader, name: str, now: int) -> int:

@@ -16,8 +16,9 @@ from backstay_core.rng import Rng, stream
 from backstay_core.state import Reader, seal
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
-from backstay_core.strategies.contract import BOUND, inform
+from backstay_core.strategies.contract import BOUND, RACE, inform
 from backstay_core.strategies.fallback import Fallback
+from backstay_core.strategies.hedge import Hedge
 from backstay_core.strategies.inject import Inject
 from backstay_core.strategies.priority import ANYBODY, Caller
 from backstay_core.strategies.rate_limit import RateLimit
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from backstay_core.strategies.contract import State
 
-STRATEGIES = {cls.KIND: cls for cls in (Bulkhead, CircuitBreaker, Fallback, Inject, RateLimit, Retry, Timeout)}
+STRATEGIES = {cls.KIND: cls for cls in (Bulkhead, CircuitBreaker, Fallback, Hedge, Inject, RateLimit, Retry, Timeout)}
 
 
 class Shared:
@@ -86,6 +87,7 @@ class Policy:
         self.draws = any(layer.draws for layer in self.layers)
         self.bounded = any(layer.ROLE == BOUND for layer in self.layers)
         self.asks = any(layer.asks for layer in self.layers)
+        self.races = any(layer.ROLE == RACE for layer in self.layers)
 
     def tell(self, now: int, event: str, detail: "Any" = None) -> None:
         """Tell whoever watches (`emit`) of an event of the whole call."""

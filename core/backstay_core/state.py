@@ -109,11 +109,21 @@ class Reader:
             raise SnapshotError(f"{self._where}: {name} has more than {size} bits")
         return bits
 
+    def integers(self, name: str) -> "list[int]":
+        """A list of whole numbers ≥ 0."""
+        value = self._get(name)
+        if not isinstance(value, (list, tuple)):
+            raise SnapshotError(f"{self._where}: {name} must be a list")
+        return [row[0] for row in self._rows(name, [[item] for item in value], 1, NEVER)]
+
     def rows(self, name: str, width: int, most: int = NEVER) -> "list[list[int]]":
         """A list of rows of `width` whole numbers ≥ 0."""
         value = self._get(name)
         if not isinstance(value, (list, tuple)):
             raise SnapshotError(f"{self._where}: {name} must be a list")
+        return self._rows(name, value, width, most)
+
+    def _rows(self, name: str, value: "Any", width: int, most: int) -> "list[list[int]]":
         rows = []
         for row in value:
             if not isinstance(row, (list, tuple)) or len(row) != width:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backstay import Budget, Bulkhead, CircuitBreaker, Fallback, Inject, Policy, RateLimit, Retry, Timeout
+from backstay import Budget, Bulkhead, CircuitBreaker, Fallback, Hedge, Inject, Policy, RateLimit, Retry, Timeout
 from backstay_core.advice import lint as module
 from backstay_core.advice.lint import lint
 
@@ -33,6 +33,9 @@ PAIRS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
     "LI13": ((CircuitBreaker(1.0, 2000, minimum_calls=2000), Timeout(1)), (CircuitBreaker(1.0, 900), Timeout(1))),
     "LI14": ((Inject(enabled=True),), (Inject(),)),
     "LI15": ((RateLimit(5), CALM), (CALM, RateLimit(5))),
+    "LI16": ((Hedge(1),), (Hedge(1, idempotent=True),)),
+    "LI17": ((Hedge(1, idempotent=True),), (Hedge(1, idempotent=True, budget=Budget()),)),
+    "LI18": ((Hedge(1), Timeout(1)), (Timeout(3), Hedge(1), Timeout(2))),
 }
 
 

@@ -22,6 +22,8 @@ DATA = st.recursive(
 CLOSER: dict[str, tuple[float, float]] = {
     "window_calls": (50, 1000),
     "minimum_calls": (1, 50),
+    "window": (50, 1000),
+    "minimum": (1, 50),
     "open_for": (0, 30),
     "open_cap": (30, 300),
 }

@@ -6,6 +6,7 @@ and the state that is left. It gives None for a vector that it cannot express:
 * an asyncio loop has no order for what happens in the same nanosecond;
 * callers can always wait in a queue;
 * a thread runs one call after another, and nothing can interrupt it;
+* a thread in virtual time hedges nothing, and a task that cannot be interrupted is no loser of a race;
 * neither lies to itself: events that a host sends by mistake (`strays`) are for the step machine.
 """
 
@@ -199,6 +200,12 @@ def timetable(vector: Vector) -> list[tuple[int, str, Any]]:
     return sorted(items, key=lambda item: item[0])
 
 
+def races(vector: Vector) -> bool:
+    """Are there attempts beside each other?"""
+    policies = [vector["policy"], *vector.get("others", [])]
+    return any(row.get("kind") == "hedge" for policy in policies for row in policy["strategies"])
+
+
 def outcome_of(begun: tuple[int, Any]) -> Any:
     if isinstance(begun[1], Scripted):
         raise begun[1]
@@ -215,6 +222,8 @@ def run_sync(policies: type[Policy], vector: Vector, known: Specified | None = N
         or any("strays" in call or not call.get("queue", True) for call in vector["calls"])
     ):
         return None
+    if races(vector) and vector.get("interruptible", True):
+        return None  # it cannot be awake while an attempt runs
     ports = ManualPorts()
     clock = ports.manual
 
@@ -252,11 +261,12 @@ def end_of(vector: Vector, agenda: Watched) -> int:
 
 def run_asyncio(policies: type[Policy], vector: Vector, known: Specified | None = None) -> dict[str, Any] | None:
     """Each call in a task of its own on one loop; an abort cancels the task."""
-    _, agenda = known or specified(vector)
-    if agenda.ambiguous or any("strays" in call or not call.get("queue", True) for call in vector["calls"]):
+    expected, agenda = known or specified(vector)
+    at_once = any(entry[1:] == ["wait", entry[0]] for trace in expected["calls"] for entry in trace)
+    if agenda.ambiguous or at_once or any("strays" in call or not call.get("queue", True) for call in vector["calls"]):
         return None
     interruptible = vector.get("interruptible", True)
-    if not interruptible and any("abort" in call for call in vector["calls"]):
+    if not interruptible and (races(vector) or any("abort" in call for call in vector["calls"])):
         return None
     loop = VirtualLoop()
     try:

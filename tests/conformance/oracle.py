@@ -39,11 +39,22 @@ class Call:
         self.ends = []  # (position, end) of the Timeouts it is in, outermost first
         self.operations = []
         self.operation = None  # the one that is running
-        self.now = 0  # the latest time it has heard of
+        self.until = None
+        self.lanes = []  # attempts beside each other that are outstanding, while it is in a Hedge
+        self.root = self
+        self.running = []  # all operations that are outstanding
+        self.several = False  # have there been two at once?
+        self.at_once = []  # (operation, outcome) of those that take no time, beside others
+        self.heard = 0  # the latest time
         self.trace = []
+        self.salt = 0
         self.streams = {}  # of the faults, by position
         self.life: Any = None  # the generator, once it has begun
         self.over = False
+
+    @property
+    def now(self):
+        return self.heard
 
     # -- what the world tells it ---------------------------------------------------------------------------------------
 
@@ -55,12 +66,12 @@ class Call:
 
     def outcome(self, operation, outcome, reads=None):
         self.hear(reads)
-        if operation is not None and self.operation is operation and not self.over:  # EX1
-            self.operation = None
-            self.go_on(self.life.send, outcome)
+        if operation is not None and operation in self.running and not self.over:  # EX1
+            self.running.remove(operation)
+            self.go_on(self.life.send, (operation, outcome))
 
     def wake(self, reads=None):
-        if self.operation and not self.interruptible:
+        if self.running and not self.interruptible:
             return
         self.hear(reads)
         if self.life is None or self.over:
@@ -69,7 +80,7 @@ class Call:
         if position is not None:
             self.go_on(self.life.throw, Leave(position))
         elif self.operation is None:
-            self.go_on(self.life.send, None)
+            self.go_on(self.life.send, None)  # it waits, or is in a Hedge
 
     def abort(self, reads=None):
         self.hear(reads)
@@ -90,7 +101,7 @@ class Call:
             getattr(self, written["send"])(reads)
 
     def hear(self, reads):
-        self.now = max(self.now, self.world.now if reads is None else reads)  # EX4
+        self.heard = max(self.heard, self.world.now if reads is None else reads)  # EX4
 
     def go_on(self, step, argument):
         try:
@@ -100,6 +111,14 @@ class Call:
         except strategies.Mistake:
             self.over = True
             self.note("fail", "programming", "")  # EX5
+        ended, self.at_once = self.at_once, []
+        for operation, outcome in ended:
+            self.outcome(operation, outcome)
+
+    def ask_for_wake(self, until):
+        self.note("wait", None if until == FOREVER else until)
+        if until < FOREVER:
+            self.world.at(until, self.wake)
 
     # -- its life ------------------------------------------------------------------------------------------------------
 
@@ -138,20 +157,29 @@ class Call:
         script = self.attempts if what == "attempt" else self.substitutes
         took, written = script[min(self.begun[what], len(script) - 1)]
         self.begun[what] += 1
+        root = self.root
         operation, outcome = object(), read_outcome(written)
-        self.operations.append(operation)
-        if took == 0:
+        root.operations.append(operation)
+        if took == 0 and root is self:
             return outcome
         self.operation = operation
-        self.world.at(self.world.now + ns(took), self.outcome, operation, outcome)
-        if self.deadline() < FOREVER and self.interruptible:
-            self.world.at(self.deadline(), self.wake)
+        root.running.append(operation)
+        root.several = root.several or len(root.running) > 1
+        if took == 0:
+            root.at_once.append((operation, outcome))
+        else:
+            self.world.at(self.world.now + ns(took), root.outcome, operation, outcome)
+            if self.deadline() < FOREVER and self.interruptible:
+                self.world.at(self.deadline(), root.wake)
         try:
-            return (yield)
+            outcome = (yield)[1]
         except Leave:
-            self.operation = None
-            self.note("cancel")
+            root.running.remove(operation)
+            self.note("cancel", *([root.operations.index(operation) + 1] if root.several else []))
             raise
+        finally:
+            self.operation = None
+        return outcome
 
     def run_out(self):
         """The position of the outermost Timeout whose time is over (TO3)."""
@@ -196,8 +224,7 @@ class Call:
         if part.fault in ("latency", "hang"):
             until = self.now + part.lasts
             ends = [end for _, end in self.ends if end < until]
-            self.note("wait", min([until, *ends]))
-            self.world.at(min([until, *ends]), self.wake)
+            self.ask_for_wake(min([until, *ends]))
             while self.now < until:
                 yield  # IN7
         if part.fault == "latency":
@@ -205,7 +232,7 @@ class Call:
         return Outcome(kind=part.failure, reason="INJECTED", own=True)  # IN3, IN6
 
     def stream(self, position):
-        return stream(self.policy.seed, self.number, position)
+        return stream(self.policy.seed, self.number, position + self.salt)
 
     def gate(self, part, position):
         answer = part.admit(self.now, self.may_wait, self.caller_is)
@@ -224,15 +251,13 @@ class Call:
         return result
 
     def wait(self, part, ticket):
-        ticket.wake = lambda: self.world.at(self.world.now, self.wake)
+        ticket.wake = lambda: self.world.at(self.world.now, self.root.wake)
         ticket.end = min(ticket.end, self.deadline())  # BH4
         told = -1
         while True:
             until = min(ticket.until, ticket.end)
             if until != told:
-                self.note("wait", None if until == FOREVER else until)
-                if until < FOREVER:
-                    self.world.at(until, self.wake)
+                self.ask_for_wake(until)
             told = until
             try:
                 yield
@@ -252,10 +277,116 @@ class Call:
                 return result  # RT12
             if pause:
                 until = self.now + pause
-                self.note("wait", until)
-                self.world.at(until, self.wake)
+                self.ask_for_wake(until)
                 while self.now < until:
                     yield
+
+    def race(self, part, position):
+        """Attempts beside each other. An event wakes this generator, which hands it on to the lanes."""
+        around = self.policy.parts[:position]
+        part.enter(self.now, any(getattr(outer, "budget", None) is part.budget for outer in around))
+        begun, following, announced, kept, event = 0, self.now, None, None, None
+        try:
+            while True:
+                for lane in list(self.lanes):
+                    lane.hand_on(event)
+                    if lane.result:
+                        kept = self.finished(lane, part, kept)
+                        if lane.won or not self.lanes:
+                            return kept
+                if event is None and self.now >= following:
+                    following = FOREVER
+                    if not begun or part.may(self.now):  # HG7
+                        begun += 1
+                        lane = Lane(self, position, begun - 1)
+                        self.lanes.append(lane)
+                        then = self.now + part.delay()
+                        if part.idempotent and begun < part.attempts and then < self.deadline():
+                            following = then  # HG1, HG6, HG9
+                        lane.begin()
+                        if lane.result:
+                            kept = self.finished(lane, part, kept)
+                            if lane.won or not self.lanes:
+                                return kept
+                times = [lane.until for lane in self.lanes if lane.until is not None]
+                first = min([following, *times])
+                again = any(lane.asks for lane in self.lanes)
+                for lane in self.lanes:
+                    lane.asks = False
+                if not times and first == FOREVER:
+                    announced = self.until = None
+                elif again or first != announced:
+                    self.ask_for_wake(first)
+                    announced = first
+                event = yield
+        finally:
+            for lane in self.lanes:
+                lane.leave()  # HG2, HG4
+            self.lanes = []
+
+    def finished(self, lane, part, kept):
+        """An attempt is over: what would come out now."""
+        self.lanes.remove(lane)
+        lane.won = not lane.result.failed and not part.refuses(lane.result.value)
+        if lane.won:
+            for one in [lane, *self.lanes]:
+                part.remember(self.now - one.since)  # HG8
+        if lane.won or kept is None or kept.failed:
+            return lane.result  # HG2, HG3
+        return kept
+
+
+class Lane(Call):
+    """One attempt of a Hedge: a call of its own for what is inside (HG5)."""
+
+    def __init__(self, call, position, number):
+        vars(self).update(vars(call))
+        self.position, self.salt = position, call.salt + 65536 * number
+        self.ends, self.lanes, self.streams = list(call.ends), [], {}
+        self.operation, self.result, self.until = None, None, None
+        self.won = self.asks = self.gone = False
+        self.since = call.now
+
+    @property
+    def now(self):
+        return self.root.heard
+
+    def begin(self):
+        self.life = self.enter(self.position + 1)
+        self.go(next, self.life)
+
+    def go(self, step, argument):
+        try:
+            step(argument)
+        except StopIteration as end:
+            self.result = end.value
+        except (Leave, strategies.Mistake):
+            self.gone = True
+            raise
+
+    def hand_on(self, event):
+        position = None if event else self.run_out()
+        if position is not None:
+            self.go(self.life.throw, Leave(position))
+        elif event is None and self.operation is None:
+            self.go(self.life.send, None)
+        elif event and (self.operation is event[0] or self.lanes):
+            self.go(self.life.send, event)
+
+    def ask_for_wake(self, until):
+        self.until, self.asks = until, True
+
+    def operate(self, what, *more):
+        self.until = None
+        return (yield from super().operate(what, *more))
+
+    def leave(self):
+        if self.gone or self.result:
+            return
+        try:
+            self.life.throw(Leave(None))
+        except Leave:
+            pass
 
 
 def run(vector):

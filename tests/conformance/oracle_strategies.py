@@ -306,3 +306,39 @@ class Inject(Strategy):
 
     def disable(self, now):
         self.on = False
+
+
+class Hedge(Strategy):
+    role = "race"
+
+    def __init__(self, options, seed):
+        self.after = ns(options["after"])
+        self.attempts = options.get("attempts", 2)
+        self.idempotent = options.get("idempotent", False)
+        self.results = options.get("results", [])
+        self.quantile = millionths(options["quantile"]) if "quantile" in options else None
+        self.window = options.get("window", 100)
+        self.minimum = options.get("minimum", min(10, self.window))
+        self.budget = Budget(options["budget"]) if "budget" in options else None
+        self.durations = []
+
+    def enter(self, now, deposited):
+        if self.budget and not deposited:
+            self.budget.deposit(now)  # HG7
+
+    def may(self, now):
+        return self.budget is None or self.budget.take(now)
+
+    def refuses(self, value):
+        return labelled(value, self.results)
+
+    def delay(self):
+        known = sorted(self.durations[-self.window :])
+        if self.quantile is None or len(known) < self.minimum:
+            return self.after
+        return next(
+            one for one in known if sum(other <= one for other in known) * MILLION >= self.quantile * len(known)
+        )  # HG8
+
+    def remember(self, took):
+        self.durations.append(took)

@@ -6,7 +6,7 @@ from backstay_core.failure import KINDS
 from backstay_core.rng import stream
 from tests.conformance.oracle_breaker import CircuitBreaker
 from tests.conformance.oracle_rate_limit import RateLimit
-from tests.conformance.oracle_strategies import Bulkhead, Fallback, Inject, Retry, Timeout
+from tests.conformance.oracle_strategies import Bulkhead, Fallback, Hedge, Inject, Retry, Timeout
 
 BY_KIND = {
     "timeout": Timeout,
@@ -16,6 +16,7 @@ BY_KIND = {
     "retry": Retry,
     "inject": Inject,
     "rate_limit": RateLimit,
+    "hedge": Hedge,
 }
 
 

@@ -72,6 +72,8 @@ class Call:
         self.substitutes = written.get("substitutes", [[0, "substitute"]])
         self.begun = {ATTEMPT: 0, SUBSTITUTE: 0}
         self.tokens = []
+        self.running = []  # tokens of operations that are outstanding
+        self.several = False  # have there been two at once?
         self.values = {}
         self.trace = []
         deadline = written.get("deadline")
@@ -88,8 +90,10 @@ class Call:
     def step(self, event, reads=None):
         """Send an event; `reads` is what the host's clock says, if that is not the time it is."""
         mode = self.execution.mode
-        if event[0] == WAKE and mode == "running" and not self.interruptible:
+        if event[0] == WAKE and self.running and not self.interruptible:
             return  # this host is inside the operation
+        if event[0] in (OK, ERROR) and event[1] in self.running:
+            self.running.remove(event[1])
         if event[0] == OK:
             self.values.setdefault(event[1], event[2])
         if event[0] == ABORT and mode not in ("new", "over"):
@@ -115,7 +119,8 @@ class Call:
             if until < NEVER:
                 self.agenda.add(until, self.step, (WAKE,))
         elif what == CANCEL:
-            self.note(what)
+            self.running.remove(action[1])
+            self.note(what, *([self.tokens.index(action[1]) + 1] if self.several else []))
         elif what == COMPLETE:
             self.note(what, self.values[action[1]])
         elif what == FAIL:
@@ -129,6 +134,8 @@ class Call:
         took, written = script[min(self.begun[what], len(script) - 1)]
         self.begun[what] += 1
         self.tokens.append(token)
+        self.running.append(token)
+        self.several = self.several or len(self.running) > 1
         kind, payload = outcome(written)
         event = (kind, token, payload)
         if not took:

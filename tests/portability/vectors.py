@@ -141,4 +141,13 @@ def _inject(rng: Random) -> Vector:
     return {"kind": "inject", "fault": fault, "enabled": rng.random() < 0.7, "seconds": 0.06, **often}
 
 
-_STRATEGIES = (_breaker, _breaker, _retry, _retry, _timeout, _bulkhead, _fallback, _inject)
+def _hedge(rng: Random) -> Vector:
+    return {
+        "kind": "hedge",
+        "after": rng.choice((0, 0.02, 0.1)),
+        "idempotent": rng.random() < 0.8,
+        **_some(rng, attempts=3, results="empty", quantile=0.6, window=3, budget={"burst": 2}),
+    }
+
+
+_STRATEGIES = (_breaker, _breaker, _retry, _retry, _timeout, _bulkhead, _fallback, _inject, _hedge)

@@ -146,7 +146,19 @@ INJECTS = st.one_of(
         )
     )
 )
-STRATEGIES = st.one_of(breakers(), RETRIES, BULKHEADS, TIMEOUTS, FALLBACKS, INJECTS, rate_limits())
+HEDGES = table(
+    "hedge",
+    {"after": st.sampled_from((0, 0.005, 0.01, 0.02)), "idempotent": st.sampled_from((True, True, False))},
+    {
+        "attempts": st.integers(1, 4),
+        "results": RESULTS,
+        "quantile": st.sampled_from((0, 0.5, 0.9, 1)),
+        "window": st.integers(2, 4),
+        "minimum": st.integers(1, 2),
+        "budget": BUDGETS,
+    },
+)
+STRATEGIES = st.one_of(breakers(), RETRIES, BULKHEADS, TIMEOUTS, FALLBACKS, INJECTS, HEDGES, rate_limits())
 SEEDS = st.integers(0, 2**64 - 1)
 
 
@@ -219,10 +231,11 @@ def timelines(draw: DrawFn) -> Vector:
     found = [i for i, row in enumerate(rows) if row.get("kind") == "circuit_breaker"]
     faults = [i for i, row in enumerate(rows) if row.get("kind") == "inject"]
     vector["manual"] = draw(st.lists(hands(found, faults), max_size=2))
-    judging = [i for i, row in enumerate(rows) if row.get("kind") in ("circuit_breaker", "retry", "fallback")]
+    judging = [i for i, row in enumerate(rows) if row.get("kind") in ("circuit_breaker", "retry", "fallback", "hedge")]
     if judging and draw(st.integers(0, 7)) == 0:
-        option = draw(st.sampled_from(("on", "results")))
-        vector["raising"] = [{"strategy": draw(st.sampled_from(judging)), "option": option}]
+        position = draw(st.sampled_from(judging))
+        option = "results" if rows[position]["kind"] == "hedge" else draw(st.sampled_from(("on", "results")))
+        vector["raising"] = [{"strategy": position, "option": option}]
     if len(vector["calls"]) > 1 or vector["manual"]:
         for stray in [stray for call in vector["calls"] for stray in call.get("strays", []) if "reads" in stray]:
             stray["reads"] = min(stray["reads"], stray["at"])  # no rule says what holds if clocks of calls disagree

@@ -94,6 +94,17 @@ STRATEGIES: dict[str, tuple[dict[str, Option], dict[str, Option]]] = {
     ),
     "bulkhead": ({"limit": count(1, 3)}, {"queue": count(0, 3), "wait": perhaps_none(seconds(5, 300))}),
     "fallback": ({"value": choice("substitute")}, {"on": on, "results": choice(["stale"])}),
+    "hedge": (
+        {"after": seconds(5, 100), "idempotent": choice(True, True, False)},
+        {
+            "attempts": count(1, 3),
+            "results": choice(["stale"]),
+            "quantile": choice(0.5, 0.9),
+            "window": count(2, 5),
+            "minimum": count(1, 2),
+            "budget": budget,
+        },
+    ),
     "inject": (
         {"fault": choice("error", "latency", "outcome", "hang"), "enabled": choice(False, True)},
         {

@@ -7,6 +7,7 @@ Computed from the options alone, from the inside out, with the rules of the stra
   what the server asks for on top (RT7), which is counted apart because only a server that asks can cause it; with
   `total` no attempt begins after it (RT8);
 * a gate with a queue may let wait for as long as `wait` allows;
+* a Hedge may make all its attempts, the last of which begins after the time to wait before each;
 * a substitute that is a function is an operation of its own.
 """
 
@@ -14,6 +15,7 @@ from backstay_core.failure import NEVER
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.fallback import Fallback
 from backstay_core.strategies.rate_limit import RateLimit
+from backstay_core.strategies.hedge import Hedge
 from backstay_core.strategies.retry import CONSTANT, LINEAR, Retry
 from backstay_core.strategies.timeout import Timeout
 
@@ -72,6 +74,11 @@ def _around(options: "Options", inner: Bounds, pushback: bool) -> Bounds:
         if options.total_ns is not None:
             ns = min(ns, options.total_ns + inner.ns)
         return Bounds(ns, inner.attempts * options.attempts)
+    if isinstance(options, Hedge):
+        if not options.idempotent:
+            return inner
+        later = (options.attempts - 1) * options.after_ns if options.quantile_ppm is None else 0
+        return Bounds(inner.ns + later, inner.attempts * options.attempts)
     if isinstance(options, (Bulkhead, RateLimit)):
         if not options.queue:
             return inner

@@ -7,6 +7,7 @@ from backstay_core.options import PPM
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.fallback import Fallback
+from backstay_core.strategies.hedge import Hedge
 from backstay_core.strategies.inject import Inject
 from backstay_core.strategies.pacing import TOKEN_BUCKET
 from backstay_core.strategies.rate_limit import RateLimit
@@ -153,6 +154,20 @@ def _fallback(options: Fallback, around: "Strategies") -> str:
     return text + "."
 
 
+def _hedge(options: Hedge, around: "Strategies") -> str:
+    if not options.idempotent or options.attempts == 1:
+        return "One attempt is made at a time: this Hedge does nothing" + (
+            "." if options.idempotent else ", since calls are not declared idempotent."
+        )
+    text = f"After {seconds(options.after_ns)}"
+    if options.quantile_ppm is not None:
+        text = f"After the time that {share(options.quantile_ppm)} of calls do not exceed (at first {text[6:]})"
+    text += f" without a result another attempt begins beside it, {options.attempts} in all; the first result counts"
+    if options.results_match is not None:
+        text += f", but not {_named(options.values()['results'], '')}"
+    return text + "."
+
+
 def _inject(options: Inject, around: "Strategies") -> str:
     made = options.failure if isinstance(options.failure, str) else _named(options.failure, "")
     what = {
@@ -175,4 +190,5 @@ SENTENCES: "dict[str, Callable[[Any, Strategies], str]]" = {
     "rate_limit": _rate_limit,
     "fallback": _fallback,
     "inject": _inject,
+    "hedge": _hedge,
 }

@@ -23,6 +23,9 @@ LI12  Calls may wait at a bulkhead without a limit: it has a queue, no `wait`, a
 LI13  A breaker can hardly open: more than a thousand calls must fail first.
 LI14  An Inject is enabled: calls fail, wait or are answered on purpose.
 LI15  A rate limit is outside a Retry: further attempts are not counted, so more calls are made than it lets in.
+LI16  A Hedge is not declared idempotent: it never begins a second attempt.
+LI17  A Hedge has no budget. When the whole dependency is slow, every call becomes several.
+LI18  A Timeout inside a Hedge, or the one around it, is over before a further attempt would begin.
 """
 
 from backstay_core.advice.bounds import Bounds, worst_case
@@ -32,6 +35,7 @@ from backstay_core.options import PPM
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.fallback import Fallback
+from backstay_core.strategies.hedge import Hedge
 from backstay_core.strategies.inject import Inject
 from backstay_core.strategies.rate_limit import RateLimit
 from backstay_core.strategies.retry import CONSTANT, EXPONENTIAL, LINEAR, Retry
@@ -226,6 +230,31 @@ def rate_limit_outside_retry(strategies: "Strategies") -> "Iterator[Finding]":
                 yield Finding("LI15", i, "further attempts of the Retry inside are not counted", "move it inside")
 
 
+def hedge_of_nothing(strategies: "Strategies") -> "Iterator[Finding]":
+    for i in _of(Hedge, strategies):
+        hedge: Hedge = strategies[i]  # type: ignore[assignment]
+        if not hedge.idempotent:
+            yield Finding(
+                "LI16", i, "calls are not declared idempotent: it never hedges", "idempotent=True if they are"
+            )
+
+
+def hedge_without_budget(strategies: "Strategies") -> "Iterator[Finding]":
+    for i in _of(Hedge, strategies):
+        if strategies[i].budget is None:  # type: ignore[attr-defined]
+            yield Finding("LI17", i, "when everything is slow, every call becomes several", "give it a budget")
+
+
+def hedge_too_late(strategies: "Strategies") -> "Iterator[Finding]":
+    for i in _of(Hedge, strategies):
+        hedge: Hedge = strategies[i]  # type: ignore[assignment]
+        for j in _of(Timeout, strategies):
+            seconds: int = strategies[j].seconds_ns  # type: ignore[attr-defined]
+            if hedge.quantile_ppm is None and seconds <= hedge.after_ns:
+                where = "inside it" if j > i else "around it"
+                yield Finding("LI18", i, f"the Timeout {where} ends no later than `after`", "a shorter `after`")
+
+
 RULES = (
     breaker_without_timeout,
     open_period_shorter_than_attempt,
@@ -242,4 +271,7 @@ RULES = (
     breaker_that_hardly_opens,
     enabled_fault,
     rate_limit_outside_retry,
+    hedge_of_nothing,
+    hedge_without_budget,
+    hedge_too_late,
 )

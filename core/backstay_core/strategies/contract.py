@@ -9,6 +9,7 @@ gate        ``admit(now, wake, caller)`` → a permit, a `Ticket` (wait) or a `R
 driver      ``again(call, failure, now, deadline)`` → the pause before the next attempt, or None to give up
 bound       ``delay_ns`` for what is inside it
 substitute  ``applies(failure)``, ``applies_to_value(value)``: a value in place of a call
+race        ``race(call, at)``: what is inside, several times beside each other (`backstay_core.racing`)
 fault       ``strikes(now, rng)``, ``failure(where)``: what goes wrong on purpose
 =========== =========================================================================================
 
@@ -35,6 +36,7 @@ DRIVER = "driver"
 BOUND = "bound"
 SUBSTITUTE = "substitute"
 FAULT = "fault"
+RACE = "race"
 
 GRANTED = 1
 WAITING = 0

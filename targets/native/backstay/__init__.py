@@ -17,7 +17,7 @@ from backstay.errors import (
     UnifiedError,
 )
 from backstay.policy import Policy, shared
-from backstay.strategies import Budget, Bulkhead, CircuitBreaker, Fallback, Inject, RateLimit, Retry, Timeout
+from backstay.strategies import Budget, Bulkhead, CircuitBreaker, Fallback, Hedge, Inject, RateLimit, Retry, Timeout
 from backstay_core import __version__
 from backstay_core.failure import Failure
 
@@ -38,6 +38,7 @@ __all__ = [
     "DeadlineExceeded",
     "Failure",
     "Fallback",
+    "Hedge",
     "Inject",
     "Injected",
     "Policy",

@@ -18,7 +18,8 @@ AB5   Every turn enters its attempt, once. A turn that did not ends the call wit
 AB6   ``async for`` waits without holding up the event loop, and a Timeout cancels the block (``with`` or ``async
       with``). In a plain ``for`` nothing can be interrupted, as in a function (TO4).
 AB7   Inside the block its deadline applies (`backstay.remaining`). So no generator yields inside one.
-AB8   Nothing can take the place of a block: a policy with a Fallback, or an Inject of outcomes, has no attempts.
+AB8   Nothing can take the place of a block, or run it twice at once: a policy with a Fallback, a Hedge, or an Inject of
+      outcomes has no attempts.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from backstay.ambient import AMBIENT, unpublish
 from backstay.drivers.stepping import TaskSteps, ThreadSteps
 from backstay_core.execution import ATTEMPT, COMPLETE, FAIL
 from backstay_core.failure import ConfigurationError
-from backstay_core.strategies.contract import SUBSTITUTE
+from backstay_core.strategies.contract import RACE, SUBSTITUTE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ WAITING, OPEN, LEFT = range(3)
 def check(policy: Policy, layers: tuple[Any, ...]) -> None:
     """Can a policy of these strategies guard a block (AB8)? Raises `ConfigurationError`."""
     for layer in layers:
+        if layer.ROLE == RACE:
+            raise ConfigurationError(
+                f"policy {policy.name!r}: a block runs once; no {layer.options.KIND} can begin it again (AB8)"
+            )
         if layer.ROLE == SUBSTITUTE or getattr(layer.options, "fault", "") == "outcome":
             raise ConfigurationError(
                 f"policy {policy.name!r}: a block has no value that a {layer.options.KIND} could replace (AB8);"

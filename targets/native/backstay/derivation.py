@@ -136,6 +136,8 @@ def _derived(policy: Policy, parts_of: Callable[[Policy], list[Any]], what: str)
     other.derived = True
     other.ports = policy.ports
     other.emit = hub_of(policy, policy.name)
+    if policy.races:
+        other._threads = policy.threads
     policy._derived[ref(other, policy._derived.pop)] = parts_of
     return other
 

@@ -43,6 +43,8 @@ def renew() -> None:
     for policy in policies():
         if not policy.seeded:
             policy.seed = fresh_seed()
+        if policy._threads is not None:
+            policy._threads.forget()
         keys = [layer for keyed in policy.keyed_ones() for one in keyed.held() for layer in one.own()]
         for layer in (*policy.layers, *keys):
             if isinstance(layer, Queue):

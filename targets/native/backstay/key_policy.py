@@ -132,6 +132,14 @@ class KeyPolicy:
         return self.keyed.policy.bounded
 
     @property
+    def races(self) -> bool:
+        return self.keyed.policy.races
+
+    @property
+    def threads(self) -> Any:
+        return self.keyed.policy.threads
+
+    @property
     def EXECUTION(self) -> Any:
         return self.keyed.policy.EXECUTION
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from backstay.blocks import Attempts
     from backstay.drivers.ports import Ports
+    from backstay.drivers.threads import Threads
     from backstay.guarded import Guarded
     from backstay.handles import BreakerHandle, BulkheadHandle, InjectHandle, RateLimitHandle, RetryHandle
     from backstay.keyed import Keyed
@@ -75,6 +76,7 @@ class Policy(core.Policy):
         self.derived = False  # made by `using` or `fallback`: its states are another policy's
         self.whose: dict[str, Any] = {}  # priority and tenant of all its calls, whatever `calling` says
         self._using: dict[Any, Policy] = {}
+        self._threads: Any = None
         self._guarded: list[Any] = []  # the functions it decorates, weakly
         self._derived: dict[Any, Any] = {}  # the policies made from it, weakly: how
         self._keyed: list[Any] = []  # what keeps states of it by key, weakly
@@ -97,6 +99,16 @@ class Policy(core.Policy):
 
     def caller(self) -> Caller:
         return changed(CALLER.get(), **self.whose) if self.whose else CALLER.get()
+
+    @property
+    def threads(self) -> Threads:
+        """Threads for attempts beside each other; policies made from this one share them."""
+        if self._threads is None:
+            from backstay.drivers.threads import Threads
+
+            self._threads = Threads(self.name)
+        threads: Threads = self._threads
+        return threads
 
     def _go_by(self, ports: Ports) -> None:
         self._ports = ports

@@ -5,7 +5,7 @@ from __future__ import annotations
 from backstay.classification import check_failures, classify, is_exception_class
 from backstay_core.failure import ConfigurationError
 from backstay_core.options import CHECKS, Field
-from backstay_core.strategies import budget, bulkhead, circuit_breaker, fallback, inject, rate_limit, retry, timeout
+from backstay_core.strategies import budget, bulkhead, circuit_breaker, fallback, hedge, inject, rate_limit, retry, timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R")
 
-__all__ = ["Budget", "Bulkhead", "CircuitBreaker", "Fallback", "Inject", "RateLimit", "Retry", "Timeout"]
+__all__ = ["Budget", "Bulkhead", "CircuitBreaker", "Fallback", "Hedge", "Inject", "RateLimit", "Retry", "Timeout"]
 
 Budget = budget.Budget
 
@@ -79,8 +79,12 @@ class Fallback(Decorator, fallback.Fallback):
     __doc__ = fallback.Fallback.__doc__
 
 
+class Hedge(Decorator, hedge.Hedge):
+    __doc__ = hedge.Hedge.__doc__
+
+
 class Inject(Decorator, inject.Inject):
     __doc__ = inject.Inject.__doc__
 
 
-ALL = (Bulkhead, CircuitBreaker, Fallback, Inject, RateLimit, Retry, Timeout)
+ALL = (Bulkhead, CircuitBreaker, Fallback, Hedge, Inject, RateLimit, Retry, Timeout)

@@ -22,6 +22,7 @@ GN9   A substitute is an iterable of items (for an async generator also an async
       gives one). It is read like the generator itself: GN2 to GN8 hold for the strategies outside the Fallback. A text
       is no iterable of items here, nor is one iterator for all calls: both are refused.
 GN10  Items are no results: a policy that judges results (`results=`) guards no generator.
+GN11  Nor does a policy with a Hedge: which of two generators would the reader have?
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ EVENTS = (
     "wait_over",  # a call waited for a place as long as it may
     "pushback",  # a rate limit heard the server; detail: the limit that applies now
     "budget_exhausted",
+    "hedge",  # detail: how many attempts were made before this one
     "injected",  # detail: the fault
     "switched_on",
     "switched_off",

@@ -23,6 +23,7 @@ from backstay_core.execution import (
     WAIT,
 )
 from backstay_core.failure import KINDS, NEVER, Failure
+from backstay_wasm.values import failure_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 class RemoteExecution:
     """A call whose steps are taken in the component. Values stay here; labels and kinds of failures go in."""
 
-    __slots__ = ("call", "deadlines", "failure", "layers", "mode", "policy", "wake")
+    __slots__ = ("call", "deadlines", "failures", "layers", "mode", "policy", "wake")
 
     def __init__(self, policy: Policy, wake: Callable[[], object] | None = None, deadline: int = NEVER) -> None:
         self.policy = policy
@@ -45,7 +46,7 @@ class RemoteExecution:
         self.deadlines = [deadline]
         self.mode = NEW
         self.call = 0
-        self.failure: Failure | None = None  # the latest one that was reported
+        self.failures: dict[int, Failure] = {}  # that were reported, by token
 
     def step(self, event: Action, now: int) -> list[Action]:
         """As `Execution.step`. Raises `CallLost` when the instance breaks at this event."""
@@ -70,7 +71,7 @@ class RemoteExecution:
         if kind == OK:
             decision = engine.step(self.call, OK, event[1], now=now, detail=self.policy.label(event[2]))
         elif kind == ERROR:
-            self.failure = event[2]
+            self.failures[event[1]] = event[2]
             decision = engine.step(self.call, ERROR, event[1], now=now, detail=written(event[2]))
         else:
             decision = engine.step(self.call, kind, now=now)
@@ -84,7 +85,7 @@ class RemoteExecution:
             return [*self._before(decision), (ATTEMPT, decision.token, decision.time)]
         if what == COMPLETE:
             self.mode = OVER
-            return [(COMPLETE, decision.token)]
+            return [*self._before(decision), (COMPLETE, decision.token)]
         before = self._before(decision)
         if what == WAIT:
             self.mode = QUEUED
@@ -92,8 +93,7 @@ class RemoteExecution:
         if what == SUBSTITUTE:
             self.mode = RUNNING
             more = decision.more or {}
-            failure = self.failure if "operation" in more else decision.failure
-            return [*before, (SUBSTITUTE, decision.token, decision.time, more["position"], failure)]
+            return [*before, (SUBSTITUTE, decision.token, decision.time, more["position"], self._failure(more))]
         if what == FAIL:
             self.mode = OVER
             return [*before, (FAIL, decision.token, decision.failure)]
@@ -104,7 +104,19 @@ class RemoteExecution:
     def _before(self, decision: Decision) -> list[Action]:
         if decision.more is None:
             return []
-        return [tuple(NEVER if part is None else part for part in action) for action in decision.before]
+        return [self._action(*action) for action in decision.before]
+
+    def _action(self, what: str, *rest: Any) -> Action:
+        if what == SUBSTITUTE:
+            token, time, position, said = rest
+            return (what, token, NEVER if time is None else time, position, self._failure(said))
+        return (what, *[NEVER if part is None else part for part in rest])
+
+    def _failure(self, said: dict[str, Any]) -> Failure | None:
+        """The failure of a substitute, as the engine says it: one that was reported, one of its own, or none."""
+        if "operation" in said:
+            return self.failures[said["operation"]]
+        return failure_from(said["failure"]) if "failure" in said else None
 
 
 def written(failure: Failure) -> str:

@@ -9,6 +9,7 @@ from backstay.ambient import AMBIENT, current_deadline, unpublish
 from backstay.classification import classify
 from backstay.drivers.operation import substitute_for
 from backstay.errors import error_of
+from backstay.frames.judging import PolicyBug
 from backstay_core.clock import SECOND
 from backstay_core.execution import (
     ABORT,
@@ -26,7 +27,7 @@ from backstay_core.failure import NEVER, ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from typing import Any
 
     from backstay.policy import Policy
@@ -170,6 +171,63 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
         execution.step(event, clock())
 
 
+#  losers of races that are won, until they have ended
+_LEAVING: set[asyncio.Task[None]] = set()
+
+
+class Crew:
+    """Operations in tasks of their own. Whoever leaves waits for those that were stopped, if he is `patient`."""
+
+    def __init__(
+        self, operation: Callable[[tuple[Any, ...]], Coroutine[Any, Any, Any]], ended: Callable[..., None]
+    ) -> None:
+        self.patient = True
+        self._operation = operation
+        self._ended = ended
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._stopped: set[int] = set()
+
+    async def __aenter__(self) -> Crew:
+        return self
+
+    def start(self, action: tuple[Any, ...]) -> None:
+        self._tasks[action[1]] = asyncio.get_running_loop().create_task(self._work(action))
+
+    def stop(self, token: int) -> None:
+        self._stopped.add(token)
+        self._tasks[token].cancel()
+
+    async def _work(self, action: tuple[Any, ...]) -> None:
+        token = action[1]
+        try:
+            value = await self._operation(action)
+        except BaseException as error:
+            if token not in self._stopped:
+                self._ended(token, error, failed=True)
+            if not isinstance(error, (Exception, asyncio.CancelledError, PolicyBug)):
+                raise
+        else:
+            self._ended(token, value, failed=False)
+
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        left = {task for task in self._tasks.values() if not task.done()}
+        if left and error is None and not self.patient:
+            _LEAVING.update(left)
+            for task in left:
+                task.add_done_callback(_LEAVING.discard)
+            return
+        again: BaseException | None = None
+        while left:
+            try:
+                _, left = await asyncio.wait(left)
+            except asyncio.CancelledError as cancelled:  # once more, while they end
+                again = cancelled
+                for task in left:
+                    task.cancel()
+        if again is not None and error is None:
+            raise again
+
+
 class Asyncio:
     """asyncio for calls that are carried out by `backstay.drivers.stepping` (see `libraries.Backend`)."""
 
@@ -177,6 +235,9 @@ class Asyncio:
 
     def bell(self) -> Bell:
         return Bell(asyncio.get_running_loop())
+
+    def crew(self, operation: Any, ended: Any) -> Crew:
+        return Crew(operation, ended)
 
     async def sleep(self, ns: int) -> None:
         await asyncio.sleep(max(0, ns) / SECOND)

@@ -35,28 +35,37 @@ def traced() -> bool:
     return getattr(sys.gettrace(), "__code__", None) is not None
 
 
+def thread_driver(policy: Policy) -> Any:
+    """What carries out an ordinary function step by step."""
+    if policy.races:
+        from backstay.drivers import racing_threads
+
+        return racing_threads.run
+    return sync.run
+
+
 def frame_for(
     policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool = False, keyed: Any = None
 ) -> Any:
     """As `backstay.frames.compiler.frame_for`."""
 
     def frame(*args: Any, **kwargs: Any) -> Any:
-        return sync.run(frame.policy, function, args, kwargs)  # type: ignore[attr-defined]
+        return thread_driver(frame.policy)(frame.policy, function, args, kwargs)  # type: ignore[attr-defined]
 
     async def frame_async(*args: Any, **kwargs: Any) -> Any:
-        return await driver()(frame_async.policy, function, args, kwargs)  # type: ignore[attr-defined]
+        return await driver(frame_async.policy)(frame_async.policy, function, args, kwargs)  # type: ignore[attr-defined]
 
     def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return sync.run(policy, function, args, kwargs)
+        return thread_driver(policy)(policy, function, args, kwargs)
 
     async def call_async(function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return await driver()(policy, function, args, kwargs)
+        return await driver(policy)(policy, function, args, kwargs)
 
     def call_of(entry: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return sync.run(entry, function, args, kwargs)
+        return thread_driver(entry)(entry, function, args, kwargs)
 
     async def call_of_async(entry: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return await driver()(entry, function, args, kwargs)
+        return await driver(entry)(entry, function, args, kwargs)
 
     if keyed is not None:
         return call_of_async if asynchronous else call_of

@@ -6,7 +6,7 @@ import sys
 
 from backstay_core.execution import Execution
 from backstay_core.failure import ConfigurationError
-from backstay_core.strategies.contract import SUBSTITUTE
+from backstay_core.strategies.contract import RACE, SUBSTITUTE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 
 def check(policy: Policy, layers: tuple[Any, ...], *, asynchronous: bool) -> None:
-    """Can a policy of these strategies guard a generator? Raises `ConfigurationError` (GN9, GN10)."""
+    """Can a policy of these strategies guard a generator? Raises `ConfigurationError` (GN9 to GN11)."""
     if not issubclass(policy.EXECUTION, Execution):
         raise ConfigurationError(f"policy {policy.name!r} decides elsewhere, and can guard no generator there")
     for layer in layers:
         options: Any = layer.options
+        if layer.ROLE == RACE:
+            raise ConfigurationError(
+                f"policy {policy.name!r}: a generator is read once; there is no {options.KIND} of one (GN11)"
+            )
         if getattr(options, "results_match", None) is not None:
             raise ConfigurationError(
                 f"policy {policy.name!r}: its {options.KIND} judges results, and a generator has none (GN10)"

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import Any, Protocol
 
+    from backstay.policy import Policy
+
     class Bell(Protocol):
         """Lets a task wait until it is rung, from any thread, or until `ns` have passed."""
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
         def bell(self) -> Bell: ...
         async def sleep(self, ns: int) -> None: ...
+        def crew(self, operation: Any, ended: Any) -> Any:
+            """Operations in tasks of their own; an async context manager with `start`, `stop` and `patient`."""
+            ...
+
         def alarm(self, ns: int) -> Any:
             """Cancel what the current task does when `ns` have passed; None where nothing can be cancelled."""
 
@@ -51,8 +57,12 @@ def backend() -> Backend:
     return aio.Asyncio()
 
 
-def driver() -> Callable[..., Coroutine[Any, Any, Any]]:
+def driver(policy: Policy) -> Callable[..., Coroutine[Any, Any, Any]]:
     """What carries out a coroutine function step by step in the task that asks."""
+    if policy.races:
+        from backstay.drivers import racing_tasks
+
+        return racing_tasks.run
     if in_trio():
         from backstay.drivers import tasks
 

@@ -54,7 +54,7 @@ class Ports:
     """What drivers need: `clock` reads ns, `pause` lets a thread sleep, `doorbell` makes a `Doorbell`, `entropy` gives
     seeds. `stepwise` ports want calls to be carried out step by step, also where frames could be compiled."""
 
-    __slots__ = ("clock", "doorbell", "entropy", "pause", "stepwise")
+    __slots__ = ("clock", "doorbell", "entropy", "pause", "stepwise", "threads")
 
     def __init__(
         self,
@@ -68,6 +68,7 @@ class Ports:
         self.doorbell = doorbell
         self.entropy = entropy
         self.stepwise = False
+        self.threads = True
 
     def check_loop(self) -> None:
         """Raises if timers of the running event loop do not go with this clock."""

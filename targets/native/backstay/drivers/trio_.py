@@ -8,8 +8,15 @@ from __future__ import annotations
 
 import trio
 
+from backstay.frames.judging import PolicyBug
 from backstay_core.clock import SECOND
 from backstay_core.failure import NEVER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+    from typing import Any
 
 
 class Bell:
@@ -53,6 +60,44 @@ def scope_of(ns: int) -> trio.CancelScope:
     return scope
 
 
+class Crew:
+    """Operations in tasks of their own, in a nursery: whoever leaves waits for all of them."""
+
+    def __init__(self, operation: Callable[[tuple[Any, ...]], Awaitable[Any]], ended: Callable[..., None]) -> None:
+        self.patient = True
+        self._operation = operation
+        self._ended = ended
+        self._manager = trio.open_nursery()
+        self._scopes: dict[int, trio.CancelScope] = {}
+
+    async def __aenter__(self) -> Crew:
+        self._nursery = await self._manager.__aenter__()
+        return self
+
+    def start(self, action: tuple[Any, ...]) -> None:
+        self._scopes[action[1]] = trio.CancelScope()
+        self._nursery.start_soon(self._work, action)
+
+    def stop(self, token: int) -> None:
+        self._scopes[token].cancel()
+
+    async def _work(self, action: tuple[Any, ...]) -> None:
+        token = action[1]
+        with self._scopes[token] as scope:
+            try:
+                value = await self._operation(action)
+            except (Exception, PolicyBug) as error:
+                if not scope.cancel_called:
+                    self._ended(token, error, failed=True)
+            else:
+                self._ended(token, value, failed=False)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return await self._manager.__aexit__(kind, error, traceback)
+
+
 class Trio:
     """See `backstay.drivers.libraries.Backend`."""
 
@@ -60,6 +105,9 @@ class Trio:
 
     def bell(self) -> Bell:
         return Bell()
+
+    def crew(self, operation: Any, ended: Any) -> Crew:
+        return Crew(operation, ended)
 
     async def sleep(self, ns: int) -> None:
         await trio.sleep(max(0, ns) / SECOND)

@@ -10,7 +10,7 @@ from backstay.frames.source import Writer
 from backstay_core.options import KindMatcher
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.bulkhead import Places
-from backstay_core.strategies.contract import GATE
+from backstay_core.strategies.contract import GATE, RACE
 from backstay_core.strategies.fallback import Substitute
 from backstay_core.strategies.inject import Faults
 from backstay_core.strategies.retry import Retrier
@@ -36,8 +36,8 @@ CARRIES = '(_bs_x := _bs_e.__dict__) and (_bs_len(_bs_x) > 1 or "__notes__" not 
 
 def composable(layers: tuple[Any, ...]) -> bool:
     """Can these strategies be written as one frame? What is not is carried out step by step: an `Inject` that is on is
-    there for trials, and nobody pays for it in a frame."""
-    return not any(isinstance(layer, Faults) and layer.enabled for layer in layers)
+    there for trials, and attempts beside each other are tasks or threads (`backstay.drivers.racing`)."""
+    return not any((isinstance(layer, Faults) and layer.enabled) or layer.ROLE == RACE for layer in layers)
 
 
 class Composer:

@@ -69,6 +69,7 @@ class VirtualPorts(StackedPorts):
         super().__init__(below)
         self.time = time
         self.simulated = True
+        self.threads = time.patience is not None
         self.clock = time.clock
         self.pause = time._pass_ns
         self.doorbell = lambda: VirtualBell(time._pass_ns, time.patience)
