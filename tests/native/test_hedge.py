@@ -407,6 +407,6 @@ def test_no_generator_is_hedged():
 
 def test_keys_share_threads_and_learn_for_themselves():
     keyed = Policy("p", HEDGE.replace(quantile=0.5, minimum=1)).keyed()
-    assert keyed["a"].call(threading.get_ident) != threading.get_ident()
-    assert len(keyed["a"][Hedge].snapshot()["state"]["durations"]) == 1
-    assert keyed["b"][Hedge].snapshot()["state"]["durations"] == []
+    assert keyed.of("a").call(threading.get_ident) != threading.get_ident()
+    assert len(keyed.of("a")[Hedge].snapshot()["state"]["durations"]) == 1
+    assert keyed.of("b")[Hedge].snapshot()["state"]["durations"] == []
