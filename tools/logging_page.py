@@ -23,6 +23,7 @@ WHEN = {
     "wait_over": "a call has waited for a place as long as it may",
     "pushback": "a rate limit hears the server push back, and lets less in",
     "budget_exhausted": "a retry is not made, because the budget has no token left",
+    "hedge": "a further attempt begins beside one that takes long",
     "injected": "a fault on purpose takes the place of a call",
     "switched_on": "an operator lets faults be injected",
     "switched_off": "an operator lets no more faults be injected",

@@ -112,8 +112,8 @@ class Execution:
     """
 
     __slots__ = (
-        "at", "base", "began", "caller", "deadlines", "held", "layers", "mode", "now", "number", "policy", "race", "salt",
-        "token", "wake",
+        "at", "base", "began", "caller", "deadlines", "held", "layers", "mode", "now", "number", "policy", "race",
+        "salt", "token", "wake",
     )  # fmt: skip
 
     def __init__(

@@ -14,8 +14,8 @@ Computed from the options alone, from the inside out, with the rules of the stra
 from backstay_core.failure import NEVER
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.fallback import Fallback
-from backstay_core.strategies.rate_limit import RateLimit
 from backstay_core.strategies.hedge import Hedge
+from backstay_core.strategies.rate_limit import RateLimit
 from backstay_core.strategies.retry import CONSTANT, LINEAR, Retry
 from backstay_core.strategies.timeout import Timeout
 

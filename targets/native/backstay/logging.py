@@ -60,6 +60,7 @@ DETAILS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "reopened": ("open_for", to_seconds),
     "injected": ("fault", str),
     "pushback": ("limit", int),
+    "hedge": ("attempts", int),
 }
 SAID = (*dict.fromkeys(name for name, _ in DETAILS.values()), "failure")  # in the sentence; the rest is in attributes
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from backstay.classification import check_failures, classify, is_exception_class
 from backstay_core.failure import ConfigurationError
 from backstay_core.options import CHECKS, Field
-from backstay_core.strategies import budget, bulkhead, circuit_breaker, fallback, hedge, inject, rate_limit, retry, timeout
+from backstay_core.strategies import (
+    budget,
+    bulkhead,
+    circuit_breaker,
+    fallback,
+    hedge,
+    inject,
+    rate_limit,
+    retry,
+    timeout,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
