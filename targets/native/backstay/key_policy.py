@@ -132,6 +132,13 @@ class KeyPolicy:
         return self.keyed.policy.bounded
 
     @property
+    def asks(self) -> bool:
+        return self.keyed.policy.asks
+
+    def caller(self) -> Any:
+        return self.keyed.policy.caller()
+
+    @property
     def races(self) -> bool:
         return self.keyed.policy.races
 
