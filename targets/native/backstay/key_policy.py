@@ -132,13 +132,6 @@ class KeyPolicy:
         return self.keyed.policy.bounded
 
     @property
-    def asks(self) -> bool:
-        return self.keyed.policy.asks
-
-    def caller(self) -> Any:
-        return self.keyed.policy.caller()
-
-    @property
     def races(self) -> bool:
         return self.keyed.policy.races
 
