@@ -177,7 +177,7 @@ class TestPlugins:
             assert one.get_system_info().system_name is None
 
     def test_one_that_hangs_is_left_and_not_asked_again(self):
-        release = threading.Event()
+        release, ended = threading.Event(), threading.Event()
         asked: list[int] = []
 
         class Hanging(Quiet):
@@ -196,9 +196,21 @@ class TestPlugins:
                 with pytest.raises(UnifiedError, match=r"was not called: Hanging\.check_health hangs"):
                     one.check_health()
             assert len(asked) == 1
+            adapter = one.adapter
             one.switch("operating_system")
             assert one.get_system_info().system_name == "Linux"
+            one.switch(adapter)
+            with pytest.raises(UnifiedError, match="was not over"):
+                one.check_health()
             release.set()
+            for _ in range(1000):  # until the call that hung has ended
+                try:
+                    assert one.check_health().details == ()
+                    break
+                except UnifiedError:
+                    ended.wait(0.01)
+            else:
+                raise AssertionError("it is never asked again")
 
     def test_one_that_cannot_be_initialised_is_replaced_by_ours(self):
         class Broken(Quiet):

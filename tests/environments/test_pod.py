@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -164,6 +165,30 @@ class TestApiServer:
         with pytest.raises(AdapterError) as error:
             Cluster(Recorded(POD), api.address, secure=False).endpoints("db")
         assert error.value.failure.kind == "data"
+
+    def test_an_answer_that_drips(self):
+        """Each byte comes in time, and the whole never."""
+        over = threading.Event()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def drip() -> None:
+                peer, _ = server.accept()
+                with peer:
+                    peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+                    while not over.wait(0.02):
+                        try:
+                            peer.sendall(b" ")
+                        except OSError:
+                            return
+
+            thread = threading.Thread(target=drip)
+            thread.start()
+            cluster = Cluster(Recorded(POD), f"127.0.0.1:{server.getsockname()[1]}", secure=False, timeout=0.2)
+            with pytest.raises(AdapterError, match="was not over after") as error:
+                cluster.endpoints("db")
+            over.set()
+            thread.join(10)
+        assert error.value.failure.kind == "timeout"
 
     def test_nobody_there(self, api: Api):
         api.close()

@@ -11,7 +11,7 @@ import json
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import quote
 
-from backstay.environments.bounded import AdapterError
+from backstay.environments.bounded import AdapterError, bounded
 from backstay_core.environments.signals import SERVICE_ACCOUNT
 from backstay_core.failure import ConfigurationError
 
@@ -27,7 +27,8 @@ KINDS = {401: "auth", 403: "permission", 404: "missing", 429: "throttle"}
 
 class Cluster:
     """The API server, as a pod sees it. `address` is ``host:port`` (default: the kubelet's variables say); `secure`
-    False speaks plain HTTP, to a server on the loopback, say ``kubectl proxy``.
+    False speaks plain HTTP, to a server on the loopback, say ``kubectl proxy``. `timeout` is the most seconds that an
+    answer may take, all of it.
 
     Methods raise `AdapterError`.
     """
@@ -71,6 +72,10 @@ class Cluster:
 
     def get(self, path: str) -> dict[str, Any]:
         """The object at a path of the API."""
+        found: dict[str, Any] = bounded(self.address, lambda: self._asked(path), self.timeout)
+        return found
+
+    def _asked(self, path: str) -> dict[str, Any]:
         headers = {"Accept": "application/json"}
         token = self._probe(f"{SERVICE_ACCOUNT}/token")
         if token.value:

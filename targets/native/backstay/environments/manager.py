@@ -257,21 +257,22 @@ class RuntimeEnvironmentManager:
         if self._hung:
             raise AdapterError(f"{what} was not called: {self._hung[0]} hangs", "timeout")
         hung = self._hung
-        started = [what]
+        running = [what]
 
         def call() -> Any:
             try:
                 return getattr(adapter, method)(*arguments)
             finally:
-                if what in hung:
-                    hung.remove(what)
-                started.clear()
+                running.clear()  # first: whoever is late sees one or the other
+                _discard(hung, what)
 
         try:
             return bounded(what, call, self.patience if patience is None else patience)
         except UnifiedError as error:
-            if isinstance(error, AdapterError) and error.kind == "timeout" and started:
+            if running:
                 hung.append(what)
+                if not running:
+                    _discard(hung, what)
             self._failed(error)
             raise
 
@@ -363,3 +364,10 @@ class RuntimeEnvironmentManager:
 
     def _tell(self, name: str, detail: Any) -> None:
         self._hub(self._clock(), name, detail)
+
+
+def _discard(names: list[str], name: str) -> None:
+    try:
+        names.remove(name)
+    except ValueError:
+        pass  # somebody else was first
