@@ -1,7 +1,19 @@
 """The adapters of the environments, as tables."""
 
 from backstay_core.clock import SECOND
-from backstay_core.environments import boxed, function, guest, health, machine, others, pod
+from backstay_core.environments import (
+    container,
+    declared,
+    edge,
+    function,
+    guest,
+    health,
+    interpreter,
+    machine,
+    mobile,
+    pod,
+    real_time,
+)
 from backstay_core.environments.adapter import Ability, TableAdapter
 from backstay_core.environments.cgroup import NO_LIMIT, NOT_MOUNTED, Group
 from backstay_core.environments.contract import HealthDetail, ResourceUsage
@@ -39,9 +51,9 @@ class OperatingSystem(TableAdapter):
 
     ENVIRONMENT = RuntimeEnvironment.OPERATING_SYSTEM
     KEY = "os"
-    INFO = machine.INFO + boxed.SERVICE_INFO
-    USAGE = machine.USAGE + boxed.SERVICE_USAGE
-    RULES = health.MACHINE + boxed.SERVICE_RULES
+    INFO = machine.INFO + container.SERVICE_INFO
+    USAGE = machine.USAGE + container.SERVICE_USAGE
+    RULES = health.MACHINE + container.SERVICE_RULES
     ABILITIES = MACHINE_ABILITIES
     SWITCHES = {"monitor_processes": machine.PROCESSES, "monitor_network": machine.NETWORK}  # noqa: RUF012
 
@@ -75,11 +87,11 @@ class Container(TableAdapter):
 
     ENVIRONMENT = RuntimeEnvironment.CONTAINER
     KEY = "container"
-    INFO = boxed.INFO
-    USAGE = boxed.USAGE
-    RULES = boxed.RULES
+    INFO = container.INFO
+    USAGE = container.USAGE
+    RULES = container.RULES
     ABILITIES: "tuple[Ability, ...]" = MACHINE_ABILITIES
-    SWITCHES = {"monitor_resource_limits": boxed.LIMITS}  # noqa: RUF012
+    SWITCHES = {"monitor_resource_limits": container.LIMITS}  # noqa: RUF012
 
     def findings(self) -> "dict[str, Reading[bool]]":
         found = super().findings()
@@ -106,9 +118,9 @@ class WebAssembly(TableAdapter):
 
     ENVIRONMENT = RuntimeEnvironment.WEBASSEMBLY
     KEY = "webassembly"
-    INFO = others.WEBASSEMBLY_INFO
-    USAGE = others.WEBASSEMBLY_USAGE
-    RULES = others.MEMORY_ALONE
+    INFO = interpreter.WEBASSEMBLY_INFO
+    USAGE = interpreter.WEBASSEMBLY_USAGE
+    RULES = interpreter.MEMORY_ALONE
     ABILITIES = PYTHON_ABILITIES
 
 
@@ -128,9 +140,9 @@ class EdgeComputing(TableAdapter):
 
     ENVIRONMENT = RuntimeEnvironment.EDGE_COMPUTING
     KEY = "edge_computing"
-    INFO = others.EDGE_INFO
-    USAGE = others.EDGE_USAGE
-    RULES = others.EDGE_RULES
+    INFO = edge.INFO
+    USAGE = edge.USAGE
+    RULES = edge.RULES
     ABILITIES = MACHINE_ABILITIES
     SWITCHES = {"monitor_network": machine.NETWORK}  # noqa: RUF012
     _offline_since: "int | None" = None
@@ -157,7 +169,7 @@ class Blockchain(TableAdapter):
 
     ENVIRONMENT = RuntimeEnvironment.BLOCKCHAIN
     KEY = "blockchain"
-    INFO = others.BLOCKCHAIN_INFO
+    INFO = declared.BLOCKCHAIN_INFO
     USAGE = machine.USAGE
     RULES = health.MACHINE
     ABILITIES = PYTHON_ABILITIES
@@ -168,9 +180,9 @@ class EmbeddedBareMetal(TableAdapter):
 
     ENVIRONMENT = RuntimeEnvironment.EMBEDDED_BARE_METAL
     KEY = "embedded"
-    INFO = others.EMBEDDED_INFO
-    USAGE = others.EMBEDDED_USAGE
-    RULES = others.MEMORY_ALONE
+    INFO = interpreter.EMBEDDED_INFO
+    USAGE = interpreter.EMBEDDED_USAGE
+    RULES = interpreter.MEMORY_ALONE
 
 
 class RealTimeOS(TableAdapter):
@@ -178,8 +190,8 @@ class RealTimeOS(TableAdapter):
 
     ENVIRONMENT = RuntimeEnvironment.REAL_TIME_OS
     KEY = "real_time_os"
-    INFO = others.REAL_TIME_INFO
-    USAGE = others.REAL_TIME_USAGE
+    INFO = real_time.INFO
+    USAGE = real_time.USAGE
     RULES = health.MACHINE
     ABILITIES = MACHINE_ABILITIES
 
@@ -189,7 +201,7 @@ class GameEngine(TableAdapter):
 
     ENVIRONMENT = RuntimeEnvironment.GAME_ENGINE
     KEY = "game_engine"
-    INFO = others.GAME_INFO
+    INFO = declared.GAME_INFO
     USAGE = machine.USAGE
     RULES = health.MACHINE
     ABILITIES = MACHINE_ABILITIES
@@ -200,17 +212,17 @@ class Mobile(TableAdapter):
 
     ENVIRONMENT = RuntimeEnvironment.MOBILE
     KEY = "mobile"
-    INFO = others.MOBILE_INFO
-    USAGE = others.MOBILE_USAGE
-    RULES = others.MOBILE_RULES
+    INFO = mobile.INFO
+    USAGE = mobile.USAGE
+    RULES = mobile.RULES
     ABILITIES = MACHINE_ABILITIES
-    SWITCHES = {"monitor_battery": others.BATTERY, "monitor_network": machine.NETWORK}  # noqa: RUF012
+    SWITCHES = {"monitor_battery": mobile.BATTERY, "monitor_network": machine.NETWORK}  # noqa: RUF012
 
 
 def limits(probe: "Probe") -> "Reading[bool]":
     """Is there a limit of memory, processors or processes around this process?"""
     tried = [
-        row.read(probe, {}, {}) for row in boxed.INFO if any(isinstance(s, Group) and s.least for s in row.sources)
+        row.read(probe, {}, {}) for row in container.INFO if any(isinstance(s, Group) and s.least for s in row.sources)
     ]
     for reading in tried:
         if reading.value is not None:

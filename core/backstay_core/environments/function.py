@@ -3,20 +3,12 @@
 The variables are those that the platforms document.
 """
 
-from backstay_core.environments import boxed, machine
+from backstay_core.environments import container, machine
 from backstay_core.environments.machine import same
-from backstay_core.environments.parsing import kib, percent, whole
+from backstay_core.environments.parsing import kib, percent, says, whole
 from backstay_core.environments.sources import From, Row, rows_without
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 MIB = 1 << 20
-
-
-def says(name: str) -> "Callable[[str], str | None]":
-    return lambda value: name if value else None
 
 
 def _mebibytes(text: str) -> int:
@@ -47,7 +39,7 @@ INFO = rows_without(machine.INFO, "total_memory") + (
         From("env:AWS_LAMBDA_INITIALIZATION_TYPE", parse=same)),
     Row("memory_limit", "bytes", "of one instance",
         From("env:AWS_LAMBDA_FUNCTION_MEMORY_SIZE", parse=_mebibytes), From("env:FC_MEMORY_SIZE", parse=_mebibytes),
-        boxed.MEMORY_LIMIT),
+        container.MEMORY_LIMIT),
     Row("reserve", "s", "kept free before the platform ends the invocation, as the configuration says",
         From("setting:reserve", parse=same)),
     Row("machine_memory", "bytes", "memory of the machine", From(machine.MEMORY, parse=kib("MemTotal"))),
@@ -59,7 +51,7 @@ INFO = rows_without(machine.INFO, "total_memory") + (
 USAGE = rows_without(machine.USAGE, "process_count", "processes_blocked", "memory_usage_percent") + (
     Row("memory_limit", "bytes", "of one instance",
         From("env:AWS_LAMBDA_FUNCTION_MEMORY_SIZE", parse=_mebibytes), From("env:FC_MEMORY_SIZE", parse=_mebibytes),
-        boxed.MEMORY_LIMIT),
+        container.MEMORY_LIMIT),
     Row("memory_usage_percent", "%", "of the limit that this process uses, or else of the machine's memory in use",
         From("=process_memory_bytes", "=memory_limit", parse=percent),
         From("=memory_usage_bytes", machine.MEMORY,

@@ -146,3 +146,8 @@ def traffic(column: int) -> "Callable[[str], int]":
 def percent(part: "int | float", total: "int | float") -> "float | None":
     """Of a total; None if there is no total."""
     return round(100 * part / total, 2) if total > 0 else None
+
+
+def says(name: str) -> "Callable[[object], str | None]":
+    """`name`, if there is any answer."""
+    return lambda value: name if value else None

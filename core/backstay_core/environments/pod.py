@@ -4,7 +4,7 @@ Read are the names that the documentation of Kubernetes uses: the variables POD_
 the directory ``/etc/podinfo``; a pod has them if its manifest asks for them (``docs/environments/kubernetes_pod.md``).
 """
 
-from backstay_core.environments import boxed
+from backstay_core.environments import container
 from backstay_core.environments.machine import same
 from backstay_core.environments.parsing import line
 from backstay_core.environments.signals import SERVICE_ACCOUNT
@@ -44,7 +44,7 @@ def domain(text: str) -> "str | None":
     return None
 
 
-INFO = boxed.INFO + (
+INFO = container.INFO + (
     Row("pod_name", "", "of the downward API, or else the host name, which is the same unless the pod is on the host's "
         "network", From("env:POD_NAME", parse=same), From(f"{PODINFO}/name", parse=line),
         From("/proc/sys/kernel/hostname", parse=line)),
@@ -60,8 +60,8 @@ INFO = boxed.INFO + (
     Row("cluster_domain", "", "under which services have names", From(RESOLVER, parse=domain)),
     Row("can_ask_api", "", "a service account's token is mounted", From(f"exists:{SERVICE_ACCOUNT}/token", parse=same)),
 )  # fmt: skip
-USAGE = boxed.USAGE
-RULES = boxed.RULES
+USAGE = container.USAGE
+RULES = container.RULES
 
 
 def service_address(name: str, probe: "Probe") -> "tuple[str, int] | None":
