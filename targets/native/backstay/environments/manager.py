@@ -19,6 +19,7 @@ from __future__ import annotations
 from _thread import RLock
 from time import monotonic_ns
 
+from backstay.environments.asking import Asking
 from backstay.environments.bounded import AdapterError, bounded
 from backstay.environments.plugins import Factory, installed
 from backstay.environments.probe import SystemProbe
@@ -103,7 +104,6 @@ class RuntimeEnvironmentManager:
         declared = [RuntimeEnvironment.BLOCKCHAIN] if self.settings.get("blockchain", {}).get("chain_id") else []
         self.probe: Probe = SystemProbe(declared=declared) if probe is None else probe
         self.recoveries = Recoveries() if recoveries is None else recoveries
-        self.patience = patience
         self.detection: Detection | None = None
         self._override = override
         self._adapters = dict(adapters or {})
@@ -112,7 +112,7 @@ class RuntimeEnvironmentManager:
         self._lock = RLock()
         self._hub = Hub("environment")
         self._adapter: RuntimeEnvironmentAdapter | None = None
-        self._hung: list[str] = []
+        self._asking = Asking(patience, self._failed)
         self._level = ""
         self._due: dict[str, int] = {}
         self._moment: Readings | None = None
@@ -141,8 +141,9 @@ class RuntimeEnvironmentManager:
         with self._lock:
             adapter, self._adapter = self._adapter, None
             if adapter is not None:
-                self._quietly(adapter, "cleanup")
-                self._hung, self._level = [], ""
+                self._asking.quietly(adapter, "cleanup")
+                self._asking.forget()
+                self._level = ""
                 self._tell("stopped", None)
 
     def __enter__(self) -> RuntimeEnvironmentManager:
@@ -156,13 +157,14 @@ class RuntimeEnvironmentManager:
         with self._lock:
             if isinstance(to, RuntimeEnvironmentAdapter):
                 new = to
-                self._call(new, "initialize")
+                self._asking.call(new, "initialize")
             else:
                 new = self._made(detection.environment_named(to, "switch"))
             old, self._adapter = self._adapter, new
-            self._hung, self._due, self._level = [], {}, ""
+            self._asking.forget()
+            self._due, self._level = {}, ""
             if old is not None and old is not new:
-                self._quietly(old, "cleanup")
+                self._asking.quietly(old, "cleanup")
             self._tell("switched", self.environment)
 
     def configure(self, configuration: Any) -> None:
@@ -192,14 +194,16 @@ class RuntimeEnvironmentManager:
         factory = self._adapters.get(environment)
         if factory is not None:
             try:
-                made = bounded(f"the adapter of {environment}", lambda: factory(self.probe, settings), self.patience)
+                made = bounded(
+                    f"the adapter of {environment}", lambda: factory(self.probe, settings), self._asking.patience
+                )
                 if not isinstance(made, RuntimeEnvironmentAdapter):
                     raise AdapterError(f"the adapter of {environment} is no RuntimeEnvironmentAdapter: {shown(made)}")
-                self._call(made, "initialize")
+                self._asking.call(made, "initialize")
                 return made
             except UnifiedError as error:
                 self._failed(error)
-                self._hung = []
+                self._asking.forget()
         adapter = cls(self.probe, settings, self.recoveries)
         adapter.initialize()
         return adapter
@@ -217,70 +221,30 @@ class RuntimeEnvironmentManager:
     @property
     def environment(self) -> RuntimeEnvironment:
         """The environment in charge."""
-        return RuntimeEnvironment(self._call(self.adapter, "environment_type"))
+        return RuntimeEnvironment(self._asking.call(self.adapter, "environment_type"))
 
     def capabilities(self) -> EnvironmentCapabilities:
-        return self._asked("capabilities", EnvironmentCapabilities)
+        return self._answer("capabilities", EnvironmentCapabilities)
 
     def get_system_info(self) -> SystemInfo:
-        return self._asked("get_system_info", SystemInfo)
+        return self._answer("get_system_info", SystemInfo)
 
     def get_resource_usage(self) -> ResourceUsage:
-        return self._asked("get_resource_usage", ResourceUsage)
+        return self._answer("get_resource_usage", ResourceUsage)
 
     def check_health(self) -> HealthStatus:
-        return self._asked("check_health", HealthStatus)
+        return self._answer("check_health", HealthStatus)
 
     def perform_recovery(self, recovery_type: RecoveryType | str) -> RecoveryReport:
         """Try to make it better. Raises `ConfigurationError` for a name that no recovery has."""
         wanted = recovery_named(recovery_type)
         #  every function of the program's own that is called on the way has the patience of `recoveries`
-        report = self._asked("perform_recovery", RecoveryReport, wanted, patience=10 * self.recoveries.patience)
+        report = self._answer("perform_recovery", RecoveryReport, wanted, patience=10 * self.recoveries.patience)
         self._tell("recovered", report)
         return report
 
-    def _asked(self, method: str, answer: type[T], *arguments: Any, patience: float | None = None) -> T:
-        adapter = self.adapter
-        value = self._call(adapter, method, *arguments, patience=patience)
-        if not isinstance(value, answer):
-            error = AdapterError(f"{type(adapter).__name__}.{method} gave back {shown(value)}, no {answer.__name__}")
-            self._failed(error)
-            raise error
-        return value
-
-    def _call(
-        self, adapter: RuntimeEnvironmentAdapter, method: str, *arguments: Any, patience: float | None = None
-    ) -> Any:
-        what = f"{type(adapter).__name__}.{method}"
-        if type(adapter) in ADAPTERS:
-            return getattr(adapter, method)(*arguments)  # reads files, never waits
-        if self._hung:
-            raise AdapterError(f"{what} was not called: {self._hung[0]} hangs", "timeout")
-        hung = self._hung
-        running = [what]
-
-        def call() -> Any:
-            try:
-                return getattr(adapter, method)(*arguments)
-            finally:
-                running.clear()  # first: whoever is late sees one or the other
-                _discard(hung, what)
-
-        try:
-            return bounded(what, call, self.patience if patience is None else patience)
-        except UnifiedError as error:
-            if running:
-                hung.append(what)
-                if not running:
-                    _discard(hung, what)
-            self._failed(error)
-            raise
-
-    def _quietly(self, adapter: RuntimeEnvironmentAdapter, method: str) -> None:
-        try:
-            self._call(adapter, method)
-        except UnifiedError:
-            pass  # listeners were told
+    def _answer(self, method: str, kind: type[T], *arguments: Any, patience: float | None = None) -> T:
+        return self._asking.answer(self.adapter, method, kind, *arguments, patience=patience)
 
     # Watching
 
@@ -364,10 +328,3 @@ class RuntimeEnvironmentManager:
 
     def _tell(self, name: str, detail: Any) -> None:
         self._hub(self._clock(), name, detail)
-
-
-def _discard(names: list[str], name: str) -> None:
-    try:
-        names.remove(name)
-    except ValueError:
-        pass  # somebody else was first
