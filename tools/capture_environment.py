@@ -289,6 +289,8 @@ def answer(question):
         return {"reason": error.strerror or type(error).__name__}
     except (ValueError, KeyError) as error:
         return {"reason": str(error)}
+    except AttributeError:
+        return {"reason": "this interpreter has no such call"}
     if value is None:
         return MISSING
     if question in SECRETS:

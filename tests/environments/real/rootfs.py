@@ -30,7 +30,7 @@ exec {python} {options} "$@"
 
 
 def make(root: Path) -> Path:
-    """Lay the root file system out below an empty folder and return it."""
+    """Lay the root file system out below a folder that is empty or not there, and return it."""
     need_programs("busybox", "ldd")
     for name in ("bin", "dev", "etc", "opt/backstay", "proc", "root", "run", "sys", "tmp"):
         (root / name).mkdir(parents=True)
@@ -40,6 +40,7 @@ def make(root: Path) -> Path:
     site = root / "opt" / "backstay"
     for package in (ROOT / "core" / "backstay_core", ROOT / "targets" / "native" / "backstay", *map(_package, CLI)):
         shutil.copytree(package, site / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(ROOT / "tools" / "capture_environment.py", site)
     for source in INSIDE.iterdir():
         if source.is_file():
             shutil.copy2(source, root / "opt")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -81,3 +83,45 @@ def test_memory_that_the_host_takes_back_is_told(micro: Guest):
         assert Outlook(micro)["balloon_bytes"] == taken
     finally:
         micro.command("balloon", value=MEMORY)
+
+
+class Boxed:
+    """In a container that is made by hand in a virtual machine, on control groups of version 2."""
+
+    def __init__(self, machine: Guest, *limits: str) -> None:
+        self.machine = machine
+        self.limits = limits
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        program, *rest = command
+        return self.machine.run("python", "/opt/boxed.py", *self.limits, "--", f"/bin/{program}", *rest)
+
+
+OUTER, INNER = 96 << 20, 256 << 20
+
+
+def test_a_container_on_control_groups_of_version_2(pc: Guest):
+    outlook = Outlook(
+        Boxed(pc, f"memory.max={INNER}", f"outer:memory.max={OUTER}", "cpu.max=50000 100000", "pids.max=99")
+    )
+    assert outlook.primary == RuntimeEnvironment.CONTAINER
+    assert RuntimeEnvironment.VIRTUAL_MACHINE in outlook.layers
+    assert outlook["total_memory"] == OUTER, "the group above has less"
+    assert outlook.reading("memory_limit")["source"] == "/sys/fs/cgroup/outer/memory.max"
+    assert outlook["total_cpu_cores"] == 0.5
+    assert outlook["process_limit"] == 99
+    assert 0 < outlook["memory_usage_bytes"] < OUTER
+    assert outlook["cpu_time_ns"] > 0
+
+
+def test_there_a_child_that_was_killed_for_want_of_memory_is_counted(pc: Guest):
+    inside = Boxed(pc, f"memory.max={INNER}", f"outer:memory.max={OUTER}", "cpu.max=max")
+    said = json.loads(inside.run("python", "/opt/strain.py", "oom").stdout)
+    assert said["after"]["oom_kills"]["value"] == said["before"]["oom_kills"]["value"] + 1
+    assert said["after"]["oom_kills"]["source"] == "/sys/fs/cgroup/outer/inner/memory.events"
+
+
+def test_there_throttling_is_counted(pc: Guest):
+    inside = Boxed(pc, "memory.max=max", "outer:memory.max=max", "cpu.max=50000 100000")
+    said = json.loads(inside.run("python", "/opt/strain.py", "throttle").stdout)
+    assert said["after"]["cpu_throttled_percent"]["value"] > 0
