@@ -14,7 +14,18 @@ import pytest
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException
 
-from backstay import Bulkhead, CircuitBreaker, ConfigurationError, Fallback, Policy, Retry, Timeout, deadline, remaining
+from backstay import (
+    Bulkhead,
+    CircuitBreaker,
+    ConfigurationError,
+    Fallback,
+    Policy,
+    RateLimit,
+    Retry,
+    Timeout,
+    deadline,
+    remaining,
+)
 from backstay.integrations.asgi import PolicyMiddleware, refusal_of
 from backstay.integrations.fastapi import guarded
 from backstay.integrations.httpx import PolicyTransport
@@ -142,6 +153,23 @@ def test_a_full_server_sheds(serve: Serve, web: httpx.Client):
         thread.join()
         assert outcomes == [200]
         assert web.get(url + "/fine").status_code == 200
+
+
+def test_the_unimportant_are_turned_away_first(serve: Serve, web: httpx.Client):
+    def priority_of(what: Any) -> str:
+        headers = (
+            dict(what["headers"]) if isinstance(what, dict) else {b"x-priority": what.headers["x-priority"].encode()}
+        )
+        return str(headers[b"x-priority"].decode())
+
+    policy = Policy("server", RateLimit(10, per=1000.0, shed=0.5))
+    with serve(Site(), policy, priority=priority_of, tenant=lambda what: "acme") as url:
+
+        def status(priority: str) -> int:
+            return web.get(url + "/fine", headers={"X-Priority": priority}).status_code
+
+        assert [status("normal") for _ in range(9)] == [200] * 8 + [503]
+        assert (status("background"), status("critical")) == (503, 200)
 
 
 def test_retry_after_is_what_the_refusal_says(serve: Serve, web: httpx.Client):

@@ -14,12 +14,15 @@ AS4   An answer that is a failure (`backstay_core.http_semantics`, HS2) is one f
       client as it is. An error of the application goes on to the server.
 AS5   A request is handled once: a policy with a Retry or a Fallback is refused when the middleware is made.
 AS6   Only HTTP requests are guarded. WebSockets and the lifespan pass.
+AS7   `priority` and `tenant`, functions of the scope, say whose request it is, so that gates with `shed` and `fair` can
+      tell (`backstay.calling`). What they raise is an error of the application.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from backstay.callers import calling
 from backstay.errors import DeadlineExceeded, Rejected, TimedOut
 from backstay.integrations.guard import Answered
 from backstay.keyed import Keyed
@@ -57,6 +60,13 @@ def check_server_policy(policy: Policy | Keyed) -> None:
             )
 
 
+def whose(priority: Callable[[Any], int | str] | None, tenant: Callable[[Any], str] | None, request: Any) -> calling:
+    """Whose request it is (AS7)."""
+    return calling(
+        priority=None if priority is None else priority(request), tenant=None if tenant is None else tenant(request)
+    )
+
+
 def refusal_of(error: Exception, retry_after: float = 1.0) -> tuple[int, dict[str, str], str]:
     """Status, headers and a line of text for a request that is not (or no longer) handled."""
     if isinstance(error, (DeadlineExceeded, TimedOut)):
@@ -82,6 +92,8 @@ class PolicyMiddleware:
         margin: float = 0.0,
         least: float = 0.0,
         retry_after: float = 1.0,
+        priority: Callable[[Any], int | str] | None = None,
+        tenant: Callable[[Any], str] | None = None,
     ) -> None:
         check_server_policy(policy)
         incoming({}, margin=margin, accepted=accepted)
@@ -91,6 +103,8 @@ class PolicyMiddleware:
         self.margin = margin
         self.least = least
         self.retry_after = retry_after
+        self.priority = priority
+        self.tenant = tenant
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -114,7 +128,8 @@ class PolicyMiddleware:
 
         policy = self.policy.for_call(scope) if isinstance(self.policy, Keyed) else self.policy
         try:
-            with incoming(scope["headers"], margin=self.margin, accepted=self.accepted):
+            given = incoming(scope["headers"], margin=self.margin, accepted=self.accepted)
+            with given, whose(self.priority, self.tenant, scope):
                 require(self.least)
                 await policy.acall(handle)
         except Answered:

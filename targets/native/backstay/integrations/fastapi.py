@@ -2,8 +2,8 @@
 
     @app.get("/report", dependencies=[Depends(guarded(policy))])
 
-Rules AS1 to AS3 and AS5 of `backstay.integrations.asgi` hold. The policy is held until the handler has returned; an
-``HTTPException`` of the handler is judged by its status as a failure of the handler is.
+Rules AS1 to AS3, AS5 and AS7 of `backstay.integrations.asgi` hold. The policy is held until the handler has returned;
+an ``HTTPException`` of the handler is judged by its status as a failure of the handler is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import HTTPException, Request
 
 from backstay.errors import Rejected, TimedOut
-from backstay.integrations.asgi import check_server_policy, refusal_of
+from backstay.integrations.asgi import check_server_policy, refusal_of, whose
 from backstay.keyed import Keyed
 from backstay.propagation import incoming, require
 from backstay_core.deadline_headers import CODECS
@@ -33,16 +33,19 @@ def guarded(
     margin: float = 0.0,
     least: float = 0.0,
     retry_after: float = 1.0,
+    priority: Callable[[Any], int | str] | None = None,
+    tenant: Callable[[Any], str] | None = None,
 ) -> Callable[..., AsyncIterator[None]]:
     """A dependency that lets a request in under `policy`; the options are those of `asgi.PolicyMiddleware`. The key
-    function of a `Keyed` policy gets the request."""
+    function of a `Keyed` policy gets the request, and so do `priority` and `tenant`."""
     check_server_policy(policy)
     incoming({}, margin=margin, accepted=accepted)
 
     async def dependency(request: Request) -> AsyncIterator[None]:
         chosen: Any = policy.for_call(request) if isinstance(policy, Keyed) else policy
         try:
-            with incoming(request.headers, margin=margin, accepted=accepted):
+            given = incoming(request.headers, margin=margin, accepted=accepted)
+            with given, whose(priority, tenant, request):
                 require(least)
                 async for attempt in chosen.attempts():
                     with attempt:
