@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from backstay import (
+    Budget,
     Bulkhead,
     BulkheadFull,
     CircuitBreaker,
     CircuitOpen,
     Fallback,
+    Hedge,
     Inject,
     Policy,
     RateLimit,
@@ -25,6 +27,7 @@ from backstay import (
     UnifiedError,
     calling,
     remaining,
+    shared,
 )
 from backstay.testing import VirtualTime
 from tests.support.worlds import LoopWorld, Script, SyncWorld
@@ -122,6 +125,57 @@ def test_priorities():
     assert outcomes.count(("normal", "fine")) == 8
     assert outcomes.count(("background", "fine")) == 0
     assert outcomes.count(("critical", "fine")) == 2, "what is withheld is kept for them"
+
+
+def slow_then_quick(loop: LoopWorld, policy: Policy) -> list[float]:
+    """When attempts of one call began, the first of which takes ten seconds."""
+    script = Script((10, "slow"), (0.1, "quick"))
+    assert loop.call(policy, script) == "quick"
+    return script.began
+
+
+def test_hedging_after_a_delay(loop: LoopWorld):
+    assert slow_then_quick(loop, loop.policy(Hedge(1.0, idempotent=True))) == [0, 1]
+    once = Script((10, "slow"))
+    loop.call(loop.policy(Hedge(1.0)), once)
+    assert once.calls == 1, "what is not idempotent is not done twice"
+
+
+def test_hedging_after_a_quantile(loop: LoopWorld):
+    policy = loop.policy(Hedge(5.0, idempotent=True, quantile=0.9, minimum=10))
+    for _ in range(10):
+        loop.call(policy, Script((0.2, "usual")))
+    began = slow_then_quick(loop, policy)
+    assert round(began[1] - began[0], 3) == 0.2, "nine in ten are over by then"
+
+
+def test_hedging_of_sync_code():
+    policy = Policy("sync", Hedge(0.01, idempotent=True))
+    release = threading.Event()
+    begun = []
+
+    def call() -> str:
+        begun.append(threading.get_ident())
+        if len(begun) == 1:
+            release.wait(60)
+            return "slow"
+        return "quick"
+
+    assert policy.call(call) == "quick"
+    release.set()
+    assert len(set(begun)) == 2
+
+
+def test_one_budget_for_retries_and_hedges(loop: LoopWorld):
+    budget = shared("budget", Budget(ratio=0, per_second=0, burst=2))
+    policy = loop.policy(
+        Retry(9, base=0, on=ConnectionError, budget=budget), Hedge(1.0, idempotent=True, budget=budget)
+    )
+    with pytest.raises(ConnectionError):
+        loop.call(policy, Script((2, ConnectionResetError()), (2, ConnectionResetError()), (2, ConnectionResetError())))
+    spent = Script((2, "slow"))
+    assert loop.call(policy, spent) == "slow"
+    assert spent.calls == 1, "nothing is left of it"
 
 
 def test_one_limit_across_threads_and_loops():

@@ -16,6 +16,7 @@ from backstay import (
     CircuitOpen,
     ConfigurationError,
     DeadlineExceeded,
+    Hedge,
     Policy,
     Retry,
     Timeout,
@@ -348,6 +349,11 @@ def test_what_is_no_policy_is_refused(make: Make, what: Any):
 def test_several_retries_are_refused(make: Make):
     with pytest.raises(ConfigurationError, match="one Retry; it has 2"):
         make(Policy("client", Retry(), Retry()))
+
+
+def test_a_hedge_is_refused(make: Make):
+    with pytest.raises(ConfigurationError, match="side by side"):
+        make(Policy("client", Hedge(0.1, idempotent=True)))
 
 
 def test_a_policy_without_a_retry(make: Make):

@@ -11,6 +11,7 @@ from backstay.policy import Policy
 from backstay.propagation import outgoing
 from backstay_core.failure import ConfigurationError
 from backstay_core.http_semantics import BUFFER, is_failure, is_repeatable
+from backstay_core.strategies.contract import RACE
 from backstay_core.strategies.retry import Retrier
 
 TYPE_CHECKING = False
@@ -57,6 +58,11 @@ class Guard:
     def _retries(self, policy: Policy | Keyed) -> bool:
         """Has the policy a Retry? Which requests may be sent again is told to one of them."""
         layers = (policy.policy if isinstance(policy, Keyed) else policy).layers
+        if any(layer.ROLE == RACE for layer in layers):
+            raise ConfigurationError(
+                f"policy {self.name!r}: answers of attempts side by side cannot be told apart here; let the Hedge guard"
+                " the function that uses the client"
+            )
         found = sum(isinstance(layer, Retrier) for layer in layers)
         if found > 1:
             raise ConfigurationError(
