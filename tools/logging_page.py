@@ -21,6 +21,7 @@ WHEN = {
     "fallback": "a substitute takes the place of a failure, or of a result",
     "refused": "a strategy refuses a call",
     "wait_over": "a call has waited for a place as long as it may",
+    "limit": "a concurrency limit is set anew, or a probe begins or ends",
     "pushback": "a rate limit hears the server push back, and lets less in",
     "budget_exhausted": "a retry is not made, because the budget has no token left",
     "hedge": "a further attempt begins beside one that takes long",

@@ -16,6 +16,7 @@ from backstay_core.rng import Rng, stream
 from backstay_core.state import Reader, seal
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
+from backstay_core.strategies.concurrency_limit import ConcurrencyLimit
 from backstay_core.strategies.contract import BOUND, RACE, inform
 from backstay_core.strategies.fallback import Fallback
 from backstay_core.strategies.hedge import Hedge
@@ -23,6 +24,7 @@ from backstay_core.strategies.inject import Inject
 from backstay_core.strategies.priority import ANYBODY, Caller
 from backstay_core.strategies.rate_limit import RateLimit
 from backstay_core.strategies.retry import Retry
+from backstay_core.strategies.throttle import Throttle
 from backstay_core.strategies.timeout import Timeout
 
 TYPE_CHECKING = False
@@ -32,7 +34,11 @@ if TYPE_CHECKING:
 
     from backstay_core.strategies.contract import State
 
-STRATEGIES = {cls.KIND: cls for cls in (Bulkhead, CircuitBreaker, Fallback, Hedge, Inject, RateLimit, Retry, Timeout)}
+KINDS = (
+    *(Bulkhead, CircuitBreaker, ConcurrencyLimit, Fallback, Hedge, Inject),
+    *(RateLimit, Retry, Throttle, Timeout),
+)
+STRATEGIES = {cls.KIND: cls for cls in KINDS}
 
 
 class Shared:

@@ -76,6 +76,9 @@ def fitting(row: dict[str, Any]) -> dict[str, Any]:
         without += ["burst"] if algorithm != "token_bucket" else []
         without += ["shed"] if algorithm == "leaky_bucket" else []
         without += ["on"] if "decrease" not in row else []
+    if row["kind"] == "concurrency_limit":
+        least, initial, most = sorted((row.get("least", 1), row.get("initial", 20), row.get("most", 1000)))
+        row = {**row, "least": least, "initial": initial, "most": most}
     return {name: value for name, value in row.items() if name not in without}
 
 

@@ -64,7 +64,9 @@ def test_units():
 
 
 def test_what_can_be_shared():
-    assert sorted(shareable(STRATEGIES)) == ["budget", "bulkhead", "circuit_breaker", "rate_limit"]
+    assert sorted(shareable(STRATEGIES)) == [
+        *("budget", "bulkhead", "circuit_breaker", "concurrency_limit", "rate_limit", "throttle"),
+    ]
 
 
 def test_expectations_in_words():

@@ -28,6 +28,9 @@ class Strategy:
     def revive(self):
         pass
 
+    def restored(self, now):
+        pass
+
 
 def ns(seconds):
     return math.floor(seconds * 10**9 + 0.5)

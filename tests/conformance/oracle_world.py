@@ -5,6 +5,7 @@ import copy
 from backstay_core.failure import KINDS
 from backstay_core.rng import stream
 from tests.conformance.oracle_breaker import CircuitBreaker
+from tests.conformance.oracle_gates import ConcurrencyLimit, Throttle
 from tests.conformance.oracle_rate_limit import RateLimit
 from tests.conformance.oracle_strategies import Bulkhead, Fallback, Hedge, Inject, Retry, Timeout
 
@@ -17,6 +18,8 @@ BY_KIND = {
     "inject": Inject,
     "rate_limit": RateLimit,
     "hedge": Hedge,
+    "concurrency_limit": ConcurrencyLimit,
+    "throttle": Throttle,
 }
 
 
@@ -101,9 +104,10 @@ class Policy:
             self.begun, states = self.kept
             for part, state in zip(self.parts, states, strict=True):
                 vars(part).update(copy.deepcopy(state))
-        if what["do"] == "revive":
-            for part in self.parts:
+        for part in self.parts:
+            if what["do"] == "revive":
                 part.revive()
+            part.restored(now)
 
 
 def make(row, seed):

@@ -10,9 +10,11 @@ from backstay_core.options import Field, Options, from_data, nearest
 from backstay_core.strategies.budget import Budget
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
+from backstay_core.strategies.concurrency_limit import ConcurrencyLimit
 from backstay_core.strategies.fallback import Fallback
 from backstay_core.strategies.rate_limit import RateLimit
 from backstay_core.strategies.retry import Retry
+from backstay_core.strategies.throttle import Throttle
 from backstay_core.strategies.timeout import Timeout
 
 LONGEST = 4_611_686_018  # seconds: just under 2**62 ns
@@ -53,6 +55,26 @@ EDGES = [
     (Budget, "ratio", (0, 1e-6, 1), (-0.1, 1.000001, 1e-7, None)),
     (Budget, "per_second", (0, 1_000_000), (-0.1, 1_000_001, None)),
     (Budget, "burst", (1, 1_000_000), (0.999999, 1_000_001, None)),
+    (ConcurrencyLimit, "initial", (1, 1000), (0, 1001, 1.5, True, None)),
+    (ConcurrencyLimit, "algorithm", ("gradient2", "vegas", "aimd"), ("gradient", None)),
+    (ConcurrencyLimit, "least", (1, 20), (0, 21, True, None)),
+    (ConcurrencyLimit, "most", (20, 1_000_000), (19, 1_000_001, None)),
+    (ConcurrencyLimit, "queue", (0, 10**9), (-1, 0.5, False, None)),
+    (ConcurrencyLimit, "wait", (0, 1e-9, LONGEST, None), (-1e-9, LONGEST + 1, True)),
+    (ConcurrencyLimit, "shed", (0, 0.0, 1e-6, 0.999999), (-1e-6, 1, True, None)),
+    (ConcurrencyLimit, "fair", (True, False), (0, 1, None)),
+    (ConcurrencyLimit, "window", (1e-6, LONGEST), (0, 0.9e-6, None)),
+    (ConcurrencyLimit, "window_calls", (1, 1_000_000), (0, 1_000_001, None)),
+    (ConcurrencyLimit, "tolerance", (1, 3), (0.999999, 3.000001, None)),
+    (ConcurrencyLimit, "backoff", (0, 0.999999), (-1e-6, 1, None)),
+    (ConcurrencyLimit, "overload_rate", (1e-6, 1), (0, 1.000001, None)),
+    (ConcurrencyLimit, "slow_call", (1e-9, LONGEST, None), (0, True)),
+    (ConcurrencyLimit, "probe_every", (1e-6, LONGEST), (0, None)),
+    (ConcurrencyLimit, "on", ("connect", ("connect", "throttle"), None), ("no kind", (), 5)),
+    (Throttle, "ratio", (1, 1.5, 1000), (0.999999, 1000.000001, None)),
+    (Throttle, "window", (1e-6, LONGEST), (0, 0.9e-6, None)),
+    (Throttle, "minimum_calls", (1, 10**9), (0, 1.5, None)),
+    (Throttle, "on", ("connect", ("connect", "throttle"), None), ("no kind", (), 5)),
     (RateLimit, "limit", (1, 1_000_000), (0, 1_000_001, 1.0, True, None)),
     (RateLimit, "per", (1e-6, 31_622_400), (0, 0.9e-6, 31_622_401, True, None)),
     (RateLimit, "algorithm", ("token_bucket", "leaky_bucket", "sliding_log"), ("tokens", "", None, 1)),
@@ -190,7 +212,10 @@ def test_the_edges_of_an_option(cls: Any, option: str, taken: tuple[Any, ...], r
 
 def test_every_option_has_its_edges():
     listed = {(cls, option) for cls, option, _, _ in EDGES}
-    classes = (Budget, Bulkhead, CircuitBreaker, Fallback, RateLimit, Retry, Timeout)
+    classes = (
+        *(Budget, Bulkhead, CircuitBreaker, ConcurrencyLimit, Fallback),
+        *(RateLimit, Retry, Throttle, Timeout),
+    )
     assert listed == {(cls, field.name) for cls in classes for field in cls.FIELDS}
 
 

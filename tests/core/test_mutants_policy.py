@@ -73,7 +73,8 @@ def test_roles_and_kinds(example: Any):
     assert example.state().options is example
     assert example.state().emit is None
     assert sorted(STRATEGIES) == [
-        "bulkhead", "circuit_breaker", "fallback", "inject", "rate_limit", "retry", "timeout",
+        "bulkhead", "circuit_breaker", "concurrency_limit", "fallback", "hedge", "inject", "rate_limit", "retry",
+        "throttle", "timeout",
     ]  # fmt: skip
 
 

@@ -132,6 +132,43 @@ def breakers(draw: DrawFn) -> Vector:
     )
 
 
+THROTTLES = table(
+    "throttle",
+    {"ratio": st.sampled_from((1, 1.1, 1.5, 2)), "minimum_calls": st.integers(1, 3)},
+    {"window": st.sampled_from((0.01, 0.1, 0.0000123)), "on": NAMES},
+)
+
+
+@st.composite
+def limits(draw: DrawFn) -> Vector:
+    least = draw(st.integers(1, 3))
+    initial = draw(st.integers(least, 6))
+    return draw(
+        table(
+            "concurrency_limit",
+            {
+                "initial": st.just(initial),
+                "least": st.just(least),
+                "most": st.integers(initial, 12),
+                "algorithm": st.sampled_from(("gradient2", "vegas", "aimd")),
+                "window": st.sampled_from((0.000001, 0.005, 0.03)),
+                "window_calls": st.integers(1, 3),
+            },
+            {
+                "queue": st.integers(0, 3),
+                "wait": st.one_of(st.just(0), SECONDS),
+                "tolerance": st.sampled_from((1, 1.5, 3)),
+                "backoff": st.sampled_from((0, 0.5, 0.9)),
+                "overload_rate": st.sampled_from((0.1, 0.5, 1)),
+                "slow_call": SECONDS,
+                "probe_every": st.sampled_from((0.000001, 0.05, 0.2)),
+                "on": NAMES,
+                **WHOSE,
+            },
+        )
+    )
+
+
 INJECTS = st.one_of(
     *(
         table(
@@ -158,7 +195,10 @@ HEDGES = table(
         "budget": BUDGETS,
     },
 )
-STRATEGIES = st.one_of(breakers(), RETRIES, BULKHEADS, TIMEOUTS, FALLBACKS, INJECTS, HEDGES, rate_limits())
+STRATEGIES = st.one_of(
+    *(breakers(), RETRIES, BULKHEADS, TIMEOUTS, FALLBACKS, INJECTS, HEDGES),
+    *(rate_limits(), limits(), THROTTLES),
+)
 SEEDS = st.integers(0, 2**64 - 1)
 
 

@@ -13,6 +13,7 @@ Computed from the options alone, from the inside out, with the rules of the stra
 
 from backstay_core.failure import NEVER
 from backstay_core.strategies.bulkhead import Bulkhead
+from backstay_core.strategies.concurrency_limit import ConcurrencyLimit
 from backstay_core.strategies.fallback import Fallback
 from backstay_core.strategies.hedge import Hedge
 from backstay_core.strategies.rate_limit import RateLimit
@@ -79,7 +80,7 @@ def _around(options: "Options", inner: Bounds, pushback: bool) -> Bounds:
             return inner
         later = (options.attempts - 1) * options.after_ns if options.quantile_ppm is None else 0
         return Bounds(inner.ns + later, inner.attempts * options.attempts)
-    if isinstance(options, (Bulkhead, RateLimit)):
+    if isinstance(options, (Bulkhead, ConcurrencyLimit, RateLimit)):
         if not options.queue:
             return inner
         return Bounds(NEVER if options.wait_ns is None else inner.ns + options.wait_ns, inner.attempts)

@@ -6,12 +6,14 @@ from backstay_core.failure import NEVER
 from backstay_core.options import PPM
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
+from backstay_core.strategies.concurrency_limit import ConcurrencyLimit
 from backstay_core.strategies.fallback import Fallback
 from backstay_core.strategies.hedge import Hedge
 from backstay_core.strategies.inject import Inject
 from backstay_core.strategies.pacing import TOKEN_BUCKET
 from backstay_core.strategies.rate_limit import RateLimit
 from backstay_core.strategies.retry import CONSTANT, DECORRELATED, FULL_JITTER, Retry
+from backstay_core.strategies.throttle import Throttle
 from backstay_core.strategies.timeout import Timeout
 
 TYPE_CHECKING = False
@@ -138,6 +140,20 @@ def _rate_limit(options: RateLimit, around: "Strategies") -> str:
     return text + _whose(options) + "."
 
 
+def _concurrency_limit(options: ConcurrencyLimit, around: "Strategies") -> str:
+    text = f"As many calls are inside at once as the dependency bears ({options.algorithm}): "
+    text += f"{options.initial} at first, then {options.least} to {options.most}; "
+    if options.queue:
+        wait = "as long as the deadline allows" if options.wait_ns is None else f"{seconds(options.wait_ns)} at most"
+        text += f"{options.queue} more may wait, {wait}; "
+    return text + f"others are refused{_whose(options)}."
+
+
+def _throttle(options: Throttle, around: "Strategies") -> str:
+    text = f"When the server accepts less than one of {options.ratio:g} requests of the last "
+    return text + f"{seconds(options.window_ns)}, calls are refused at random, the more the less it accepts."
+
+
 def _whose(options: "Any") -> str:
     """What `shed` and `fair` mean."""
     text = f"; {share(options.shed_ppm)} of it is kept from the least important calls" if options.shed_ppm else ""
@@ -188,6 +204,8 @@ SENTENCES: "dict[str, Callable[[Any, Strategies], str]]" = {
     "circuit_breaker": _breaker,
     "bulkhead": _bulkhead,
     "rate_limit": _rate_limit,
+    "concurrency_limit": _concurrency_limit,
+    "throttle": _throttle,
     "fallback": _fallback,
     "inject": _inject,
     "hedge": _hedge,

@@ -7,17 +7,31 @@ from backstay.callers import calling
 from backstay.errors import (
     BulkheadFull,
     CircuitOpen,
+    ConcurrencyLimited,
     ConfigurationError,
     DeadlineExceeded,
     Injected,
     RateLimited,
     Rejected,
     SnapshotError,
+    Throttled,
     TimedOut,
     UnifiedError,
 )
 from backstay.policy import Policy, shared
-from backstay.strategies import Budget, Bulkhead, CircuitBreaker, Fallback, Hedge, Inject, RateLimit, Retry, Timeout
+from backstay.strategies import (
+    Budget,
+    Bulkhead,
+    CircuitBreaker,
+    ConcurrencyLimit,
+    Fallback,
+    Hedge,
+    Inject,
+    RateLimit,
+    Retry,
+    Throttle,
+    Timeout,
+)
 from backstay_core import __version__
 from backstay_core.failure import Failure
 
@@ -33,6 +47,8 @@ __all__ = [
     "BulkheadFull",
     "CircuitBreaker",
     "CircuitOpen",
+    "ConcurrencyLimit",
+    "ConcurrencyLimited",
     "Configuration",
     "ConfigurationError",
     "DeadlineExceeded",
@@ -47,6 +63,8 @@ __all__ = [
     "Rejected",
     "Retry",
     "SnapshotError",
+    "Throttle",
+    "Throttled",
     "TimedOut",
     "Timeout",
     "UnifiedError",

@@ -5,6 +5,8 @@
 `Rejected`                  a strategy refused the call; the dependency was not asked
   `CircuitOpen`             … its circuit breaker is open
   `BulkheadFull`            … no place came free
+  `ConcurrencyLimited`      … as many calls were under way as the dependency bears
+  `Throttled`               … the server refuses so much that it was not asked
   `RateLimited`             … it was not its turn yet, and it could not wait for it
   `DeadlineExceeded`        … the deadline of the caller leaves no room
 `Injected`                  an `Inject` made it fail on purpose
@@ -29,12 +31,14 @@ if TYPE_CHECKING:
 __all__ = [
     "BulkheadFull",
     "CircuitOpen",
+    "ConcurrencyLimited",
     "ConfigurationError",
     "DeadlineExceeded",
     "Injected",
     "RateLimited",
     "Rejected",
     "SnapshotError",
+    "Throttled",
     "TimedOut",
     "UnifiedError",
     "classify",
@@ -99,6 +103,16 @@ class BulkheadFull(Rejected):
     code = "RESOURCE_EXHAUSTED"
 
 
+class ConcurrencyLimited(Rejected):
+    """As many calls are inside as the dependency bears, and the queue is full or the wait was too long."""
+
+    code = "RESOURCE_EXHAUSTED"
+
+
+class Throttled(Rejected):
+    """The server refuses so many calls that this one was refused on this side."""
+
+
 class RateLimited(Rejected):
     """So many calls were let in already, and the next turn is too far off; `retry_after` says how far."""
 
@@ -153,6 +167,9 @@ REFUSALS: dict[str, type[Rejected]] = {
     "BULKHEAD_FULL": BulkheadFull,
     "BULKHEAD_WAIT": BulkheadFull,
     "RATE_LIMITED": RateLimited,
+    "CONCURRENCY_FULL": ConcurrencyLimited,
+    "CONCURRENCY_WAIT": ConcurrencyLimited,
+    "THROTTLED": Throttled,
     "RATE_LIMIT_WAIT": RateLimited,
     "NO_TIME": DeadlineExceeded,
 }

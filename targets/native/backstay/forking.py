@@ -13,6 +13,7 @@ from _weakref import ref
 from backstay.drivers import ports
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.queue import Queue
+from backstay_core.strategies.throttle import Tally
 from backstay_core.strategies.window import Probes
 
 TYPE_CHECKING = False
@@ -49,6 +50,10 @@ def renew() -> None:
         for layer in (*policy.layers, *keys):
             if isinstance(layer, Queue):
                 layer.desert()
+            elif isinstance(layer, Tally):
+                layer.desert()
+                if not policy.seeded:
+                    layer.seed = fresh_seed()
             elif isinstance(layer, Breaker):
                 if not policy.seeded:
                     layer.seed = fresh_seed()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from backstay_core.options import Options
     from backstay_core.strategies.breaker import Breaker
     from backstay_core.strategies.bulkhead import Places
+    from backstay_core.strategies.concurrency_limit import Slots
     from backstay_core.strategies.inject import Faults
     from backstay_core.strategies.rate_limit import Pace
     from backstay_core.strategies.retry import Retrier
@@ -96,6 +97,28 @@ class BulkheadHandle(Handle):
         return self._state.waiting
 
 
+class ConcurrencyLimitHandle(Handle):
+    """A concurrency limit."""
+
+    __slots__ = ()
+    _state: Slots
+
+    @property
+    def limit(self) -> int:
+        """The limit that applies now."""
+        return self._state.limit
+
+    @property
+    def inside(self) -> int:
+        """Calls inside now."""
+        return self._state.limit - self._state.free - self._state.waiting
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for a place."""
+        return self._state.waiting
+
+
 class RateLimitHandle(Handle):
     """A rate limit."""
 
@@ -162,6 +185,7 @@ HANDLES: dict[str, type[Handle]] = {
     "circuit_breaker": BreakerHandle,
     "bulkhead": BulkheadHandle,
     "rate_limit": RateLimitHandle,
+    "concurrency_limit": ConcurrencyLimitHandle,
     "retry": RetryHandle,
     "inject": InjectHandle,
 }

@@ -61,6 +61,7 @@ DETAILS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "injected": ("fault", str),
     "pushback": ("limit", int),
     "hedge": ("attempts", int),
+    "limit": ("limit", int),
 }
 SAID = (*dict.fromkeys(name for name, _ in DETAILS.values()), "failure")  # in the sentence; the rest is in attributes
 

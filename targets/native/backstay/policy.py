@@ -35,7 +35,14 @@ if TYPE_CHECKING:
     from backstay.drivers.ports import Ports
     from backstay.drivers.threads import Threads
     from backstay.guarded import Guarded
-    from backstay.handles import BreakerHandle, BulkheadHandle, InjectHandle, RateLimitHandle, RetryHandle
+    from backstay.handles import (
+        BreakerHandle,
+        BulkheadHandle,
+        ConcurrencyLimitHandle,
+        InjectHandle,
+        RateLimitHandle,
+        RetryHandle,
+    )
     from backstay.keyed import Keyed
     from backstay.watching import Listener
     from backstay_core.strategies.contract import State
@@ -294,6 +301,8 @@ class Policy(core.Policy):
         def __getitem__(self, kind: type[strategies.CircuitBreaker]) -> BreakerHandle: ...
         @overload
         def __getitem__(self, kind: type[strategies.Bulkhead]) -> BulkheadHandle: ...
+        @overload
+        def __getitem__(self, kind: type[strategies.ConcurrencyLimit]) -> ConcurrencyLimitHandle: ...
         @overload
         def __getitem__(self, kind: type[strategies.RateLimit]) -> RateLimitHandle: ...
         @overload

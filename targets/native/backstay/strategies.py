@@ -9,11 +9,13 @@ from backstay_core.strategies import (
     budget,
     bulkhead,
     circuit_breaker,
+    concurrency_limit,
     fallback,
     hedge,
     inject,
     rate_limit,
     retry,
+    throttle,
     timeout,
 )
 
@@ -27,7 +29,19 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R")
 
-__all__ = ["Budget", "Bulkhead", "CircuitBreaker", "Fallback", "Hedge", "Inject", "RateLimit", "Retry", "Timeout"]
+__all__ = [
+    "Budget",
+    "Bulkhead",
+    "CircuitBreaker",
+    "ConcurrencyLimit",
+    "Fallback",
+    "Hedge",
+    "Inject",
+    "RateLimit",
+    "Retry",
+    "Throttle",
+    "Timeout",
+]
 
 Budget = budget.Budget
 
@@ -81,6 +95,14 @@ class Bulkhead(Decorator, bulkhead.Bulkhead):
     __doc__ = bulkhead.Bulkhead.__doc__
 
 
+class ConcurrencyLimit(Decorator, concurrency_limit.ConcurrencyLimit):
+    __doc__ = concurrency_limit.ConcurrencyLimit.__doc__
+
+
+class Throttle(Decorator, throttle.Throttle):
+    __doc__ = throttle.Throttle.__doc__
+
+
 class RateLimit(Decorator, rate_limit.RateLimit):
     __doc__ = rate_limit.RateLimit.__doc__
 
@@ -97,4 +119,7 @@ class Inject(Decorator, inject.Inject):
     __doc__ = inject.Inject.__doc__
 
 
-ALL = (Bulkhead, CircuitBreaker, Fallback, Hedge, Inject, RateLimit, Retry, Timeout)
+ALL = (
+    *(Bulkhead, CircuitBreaker, ConcurrencyLimit, Fallback, Hedge, Inject),
+    *(RateLimit, Retry, Throttle, Timeout),
+)

@@ -24,6 +24,7 @@ EVENTS = (
     "fallback",  # detail: the failure, None for a result
     "refused",
     "wait_over",  # a call waited for a place as long as it may
+    "limit",  # a concurrency limit is set anew; detail: to what
     "pushback",  # a rate limit heard the server; detail: the limit that applies now
     "budget_exhausted",
     "hedge",  # detail: how many attempts were made before this one

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from backstay.classification import ClassMatcher
 from backstay.errors import CircuitOpen
-from backstay.frames.emit import breaker, bulkhead, call, fallback, gate, retry, timeout
+from backstay.frames.emit import breaker, bulkhead, call, concurrency, fallback, gate, retry, timeout
 from backstay.frames.predicates import has_predicate
 from backstay.frames.source import Writer
 from backstay_core.options import KindMatcher
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.bulkhead import Places
+from backstay_core.strategies.concurrency_limit import Slots
 from backstay_core.strategies.contract import GATE, RACE
 from backstay_core.strategies.fallback import Substitute
 from backstay_core.strategies.inject import Faults
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from backstay.policy import Policy
 
 #  who writes a gate; any other is written by `gate`
-WRITERS: dict[type, Any] = {Breaker: breaker, Places: bulkhead}
+WRITERS: dict[type, Any] = {Breaker: breaker, Places: bulkhead, Slots: concurrency}
 
 
 def writer_of(layer: Any) -> Any:

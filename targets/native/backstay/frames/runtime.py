@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backstay.ambient import current_deadline
+from backstay.classifier import classify
 from backstay.drivers.operation import refuse_coroutine
 from backstay.drivers.sync import in_event_loop
 from backstay.errors import REFUSALS, DeadlineExceeded, Rejected, TimedOut
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from backstay.drivers.ports import Ports
     from backstay.policy import Policy
     from backstay_core.strategies.breaker import Breaker
+    from backstay_core.strategies.concurrency_limit import Slots
     from backstay_core.strategies.contract import Permit
     from backstay_core.strategies.priority import Caller
     from backstay_core.strategies.queue import Queue
@@ -112,6 +114,16 @@ def settle_error(
         error = PolicyBug(bug)
     finally:
         breaker.settle(permit, now, verdict)
+    return error
+
+
+def measure_error(limit: Slots, permit: Permit, now: int, error: Exception, inside: int) -> BaseException:
+    """Tell a concurrency limit of a call that failed; gives back its error, or the bug of a predicate (EX5)."""
+    try:
+        verdict = limit.judge(classify(error), 0)
+    except Exception as bug:
+        return PolicyBug(bug)
+    limit.measure(permit, now, verdict, inside)
     return error
 
 
