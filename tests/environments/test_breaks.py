@@ -122,6 +122,15 @@ class TestRenewal:
             seeds |= {policy.seed, policy.layers[0].seed}  # type: ignore[attr-defined]
         assert len(seeds) >= 3
 
+    def test_what_is_kept_for_each_key_is_renewed_too(self):
+        by_host = Policy("p", CircuitBreaker.consecutive(1)).keyed(lambda host: host)
+        assert by_host.call(lambda host: host, "a") == "a"
+        [breaker] = [layer for one in by_host.held() for layer in one.own()]
+        before = (breaker.epoch, breaker.seed)
+        renew()
+        assert breaker.epoch is not before[0]
+        assert breaker.seed != before[1]
+
     def test_who_is_inside_stays_inside(self):
         policy = Policy("p", Bulkhead(2))
 

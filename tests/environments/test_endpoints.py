@@ -135,6 +135,12 @@ class TestDrain:
         assert order == ["step, ready 503", "call"]
         assert drain.report == ["stop accepting: done", "flush: done", "no call is inside"]
 
+    def test_calls_inside_a_keyed_bulkhead_count(self):
+        tenants = Policy("tenants", Bulkhead(2)).keyed(lambda tenant: tenant)
+        before = inside()
+        assert tenants.call(lambda tenant: inside(), "a") == before + 1
+        assert inside() == before
+
     def test_the_time_is_bounded(self):
         policy = Policy("stuck", Bulkhead(1))
         entered, leave = threading.Event(), threading.Event()

@@ -34,6 +34,11 @@ def policies() -> list[Policy]:
     return [policy for reference in list(_POLICIES) if (policy := reference()) is not None]
 
 
+def layers(policy: Policy) -> list[Any]:
+    """The states of its strategies, also those that it keeps for each key."""
+    return [*policy.layers, *(layer for keyed in policy.keyed_ones() for one in keyed.held() for layer in one.own())]
+
+
 def watch(policy: Policy) -> None:
     """Renew `policy` in the children of this process."""
     _POLICIES.append(ref(policy, _POLICIES.remove))
@@ -46,8 +51,7 @@ def renew() -> None:
             policy.seed = fresh_seed()
         if policy._threads is not None:
             policy._threads.forget()
-        keys = [layer for keyed in policy.keyed_ones() for one in keyed.held() for layer in one.own()]
-        for layer in (*policy.layers, *keys):
+        for layer in layers(policy):
             if isinstance(layer, Queue):
                 layer.desert()
             elif isinstance(layer, Tally):

@@ -37,12 +37,13 @@ STEP = 0.05  # s between two looks at who is inside
 
 def inside() -> int:
     """Calls that are inside a bulkhead of this process now."""
-    seen: list[Places] = []
-    for policy in forking.policies():
-        for layer in policy.layers:
-            if isinstance(layer, Places) and not any(layer is other for other in seen):
-                seen.append(layer)
-    return sum(places.options.limit - places.free - places.waiting for places in seen)
+    seen = {
+        id(layer): layer
+        for policy in forking.policies()
+        for layer in forking.layers(policy)
+        if isinstance(layer, Places)
+    }
+    return sum(places.options.limit - places.free - places.waiting for places in seen.values())
 
 
 class Drain:

@@ -33,7 +33,7 @@ MOST = (1 << 64) - 1  # a seed
 def renew(recoveries: Recoveries | None = None, clocks: Iterable[int] = ()) -> tuple[RecoveryStep, ...]:
     """Renew all policies of this process, and reset the pools; returns what that did to the pools. `clocks` are what
     tells this machine from its twins."""
-    done: list[Breaker] = []
+    done: set[int] = set()  # a shared breaker is renewed once
     salt = 0
     for clock in clocks:
         salt = mix((salt + clock) & MOST)
@@ -41,10 +41,10 @@ def renew(recoveries: Recoveries | None = None, clocks: Iterable[int] = ()) -> t
         for policy in forking.policies():
             if not policy.seeded:
                 policy.seed = mix(forking.fresh_seed() ^ salt)
-            for layer in policy.layers:
-                if not isinstance(layer, Breaker) or any(layer is other for other in done):
+            for layer in forking.layers(policy):
+                if not isinstance(layer, Breaker) or id(layer) in done:
                     continue
-                done.append(layer)
+                done.add(id(layer))
                 if not policy.seeded:
                     layer.seed = mix(forking.fresh_seed() ^ salt)
                 now = policy.ports.clock()
