@@ -62,15 +62,15 @@ USAGE = machine.USAGE + (
 RULES = MACHINE + (Rule("stolen time", "stolen_percent", "%", 10.0, 30.0),)
 
 MOMENT = (
-    Row("monotonic", "ns", "does not count sleep", From("clock:monotonic", parse=same)),
-    Row("boottime", "ns", "counts sleep", From("clock:boottime", parse=same)),
-    Row("realtime", "ns", "wall time", From("clock:realtime", parse=same)),
+    Row("monotonic", "ns", "does not count sleep", From("clock:monotonic", parse=int)),
+    Row("boottime", "ns", "counts sleep", From("clock:boottime", parse=int)),
+    Row("realtime", "ns", "wall time", From("clock:realtime", parse=int)),
     Row("hardware_clock", "ns", "wall time of the clock chip, which goes on while the machine stands still",
         From("/sys/class/rtc/rtc0/since_epoch", parse=lambda text: whole(text) * SECOND)),
     Row("generation", "", "changes when the machine is restored or copied",
         From("vmclock:/dev/vmclock0", parse=lambda fields: fields["generation"])),
     Row("fork", "", "number of the kernel's last message that says so; 0: there is none in its log",
-        From(f"kmsg:{FORK}", parse=same)),
+        From(f"kmsg:{FORK}", parse=int)),
     Row("disruption", "", "changes when the machine is moved or stopped",
         From("vmclock:/dev/vmclock0", parse=lambda fields: fields["disruption"])),
 )  # fmt: skip

@@ -30,6 +30,7 @@ READINGS = (
 
 # Where it was recorded is nobody's business, and would be different the next time.
 ELSEWHERE = (
+    (r",(lowerdir|upperdir|workdir)=[^, \\\\]*", ""),
     (r"/tmp/backstay-real-[^/]*/[a-z]+-[^/]*/", "/var/lib/engine/"),
     (r"(/[a-z_]+/[0-9a-f]{32})?/backstay-docker-[0-9]+", "/docker"),
     (r"/backstay-cri-[0-9]+", ""),
