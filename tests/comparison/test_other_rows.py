@@ -15,6 +15,7 @@ from backstay import (
     BulkheadFull,
     CircuitBreaker,
     CircuitOpen,
+    ConcurrencyLimit,
     Fallback,
     Hedge,
     Inject,
@@ -22,6 +23,7 @@ from backstay import (
     RateLimit,
     RateLimited,
     Retry,
+    Throttle,
     TimedOut,
     Timeout,
     UnifiedError,
@@ -69,6 +71,12 @@ def test_bulkhead_with_a_queue_and_a_longest_wait(loop: LoopWorld):
     assert {error.reason for error in (waiting, refused)} == {"BULKHEAD_WAIT", "BULKHEAD_FULL"}
 
 
+class Busy(Exception):
+    """What a server that wants less answers."""
+
+    status_code = 429
+
+
 def test_rate_limit():
     world = SyncWorld()
     policy = world.policy(RateLimit(1, per=10, queue=1))
@@ -95,9 +103,6 @@ def test_a_rate_that_yields_to_pushback():
     world = SyncWorld()
     policy = world.policy(RateLimit(10, per=10, decrease=0.5, recovery=1000))
 
-    class Busy(Exception):
-        status_code = 429
-
     with pytest.raises(Busy):
         world.call(policy, Script((0, Busy())))
     refused = 0
@@ -108,6 +113,48 @@ def test_a_rate_that_yields_to_pushback():
         except RateLimited:
             refused += 1
     assert 4 <= refused <= 6, "half the rate"
+
+
+def test_adaptive_concurrency():
+    """A dependency that bears ten at once and fails beyond: the limit comes down."""
+    policy = Policy("adaptive", ConcurrencyLimit(40, algorithm="aimd", window=0.001, window_calls=5))
+    inside = 0
+    with VirtualTime(policy) as time:
+
+        async def served(number: int) -> None:
+            nonlocal inside
+            inside += 1
+            try:
+                await asyncio.sleep(0.01)
+                if inside > 10:
+                    raise TimeoutError
+            finally:
+                inside -= 1
+
+        async def flood() -> None:
+            for number in range(30):
+                await asyncio.gather(*(policy.acall(served, number) for _ in range(40)), return_exceptions=True)
+
+        time.run(flood())
+        limit = policy.layers[0].limit  # type: ignore[attr-defined]
+    assert 1 <= limit < 30
+
+
+def test_client_throttling():
+    """Of a server that refuses everything, ever fewer calls are made."""
+    world = SyncWorld()
+    policy = world.policy(Throttle(2.0))
+    script = Script((0, Busy()))
+    refused = 0
+    for _ in range(300):
+        try:
+            world.call(policy, script)
+        except UnifiedError:
+            refused += 1
+        except Busy:
+            pass
+    assert script.calls + refused == 300
+    assert refused > 0
 
 
 def test_priorities():

@@ -18,6 +18,7 @@ from backstay import (
     Bulkhead,
     CircuitBreaker,
     CircuitOpen,
+    ConcurrencyLimit,
     ConfigurationError,
     Fallback,
     Hedge,
@@ -27,6 +28,7 @@ from backstay import (
     RateLimited,
     Retry,
     SnapshotError,
+    Throttle,
     TimedOut,
     Timeout,
     UnifiedError,
@@ -100,11 +102,13 @@ def test_what_is_shared_and_what_has_no_state_is_one_for_all(world: World):
 EXAMPLES = {
     "bulkhead": Bulkhead(1),
     "circuit_breaker": CircuitBreaker(),
+    "concurrency_limit": ConcurrencyLimit(),
     "fallback": Fallback(0),
     "hedge": Hedge(0.5, idempotent=True, quantile=0.9),
     "inject": Inject("latency", seconds=0.5, enabled=True),
     "rate_limit": RateLimit(1, shed=0.5),
     "retry": Retry(budget=Budget()),
+    "throttle": Throttle(),
     "timeout": Timeout(1),
 }
 
@@ -268,13 +272,12 @@ def test_hundred_thousand_keys_fit_into_40_megabytes():
     policy = Policy("many", Timeout(5.0), Retry(3), CircuitBreaker(), Timeout(1.0))
     keyed = policy.keyed(lambda host: host, most=100_000)
     hosts = [f"host-{number:06}.example.com" for number in range(100_000)]
-    keyed.call(len, "warm")
     gc.collect()
     gc.disable()  # time only: what there is to find is collected below
     tracemalloc.start()
     try:
         for host in hosts:
-            keyed.call(len, host)
+            keyed.of(host)
         gc.collect()
         held, _ = tracemalloc.get_traced_memory()
     finally:
