@@ -38,7 +38,7 @@ EX5   An error in a user's own predicate ends the call with that error at once: 
 """
 
 from backstay_core.failure import NEUTRAL, NEVER, Failure
-from backstay_core.strategies.contract import BOUND, DRIVER, FAULT, GATE, GRANTED, RACE, REFUSED
+from backstay_core.strategies.contract import BOUND, DRIVER, FAULT, GATE, GRANTED, LOOKUP, RACE, REFUSED
 from backstay_core.strategies.contract import SUBSTITUTE as SUBSTITUTES
 from backstay_core.strategies.priority import ANYBODY
 
@@ -72,6 +72,8 @@ QUEUED = "queued"  # waiting at a gate
 PAUSED = "paused"  # between two attempts, or held up by a fault
 RACING = "racing"  # several attempts beside each other (`backstay_core.racing`)
 OVER = "over"
+
+MISSED = "missed"  # what a call holds of a lookup that has found nothing
 
 
 #  refusals that say: too much at once
@@ -157,6 +159,8 @@ class Execution:
                 return []  # EX1
             if kind == OK:
                 return self._up(self.at - 1, now, None, event[2], self.token)
+            if self.at < len(self.layers) and self.layers[self.at].ROLE == LOOKUP:
+                return self._not_found(self.at, now, event[2], self.token)
             return self._up(self.at - 1, now, event[2], None, self.token)
         if kind == WAKE:
             return self._wake(now)
@@ -196,6 +200,9 @@ class Execution:
                     self.held[i] = self.policy.stream(self.number, i + self.salt)
                 if layer.strikes(now, self.held[i]):
                     return self._strike(i, layer, now)
+            elif role == LOOKUP:
+                self.held[i] = None
+                return self._operate(i, SUBSTITUTE, i, None)
             elif role == RACE:
                 self.race = layer.race(self, i)
                 return self._raced(self.race.begin(now), now)
@@ -203,6 +210,22 @@ class Execution:
             self.deadlines[i] = inner
             self.at = i
         return self._operate(i, ATTEMPT)
+
+    def _not_found(self, i: int, now: int, failure: Failure, token: int) -> "list[Action]":
+        """A lookup of layer `i` has failed (CA2, CA3, ID2)."""
+        self.mode = MOVING
+        held = self.held[i]
+        if held is not None:
+            failure, token = held
+            return self._up(i - 1, now, failure, None, token)
+        if not self.layers[i].goes_on(failure):
+            return self._up(i - 1, now, failure, None, token)
+        fired = self._fire(now)
+        if fired is not None:
+            return fired
+        self.held[i] = MISSED
+        self.deadlines[i + 1] = self.deadlines[i]
+        return self._down(i + 1, now)
 
     def _raced(self, actions: "list[Action]", now: int) -> "list[Action]":
         """After a step of the race: go on with its result, if there is one."""
@@ -283,6 +306,10 @@ class Execution:
                         return self._pause(i, now + pause)
                 elif role == BOUND:
                     late = late or now - self.began[i] >= layer.delay_ns  # TO4
+                elif role == LOOKUP:
+                    if failure is not None and layer.looks_again(failure):
+                        self.held[i] = (failure, token)
+                        return self._operate(i, SUBSTITUTE, i, failure)
                 elif role == SUBSTITUTES and (
                     layer.applies_to_value(value) if failure is None else layer.applies(failure)
                 ):
@@ -319,13 +346,10 @@ class Execution:
     def _wake(self, now: int) -> "list[Action]":
         if self.mode == OVER or self.mode == NEW:
             return []
+        fired = self._fire(now)
+        if fired is not None:
+            return fired
         deadlines = self.deadlines
-        for i in range(self.base, self.at):
-            layer = self.layers[i]
-            if layer.ROLE == BOUND and deadlines[i + 1] <= now and deadlines[i + 1] < deadlines[i]:  # TO2, TO3
-                actions = self._leave(i + 1, now)
-                failure = timed_out(layer.options.seconds, f"{self.policy.name}: timeout")
-                return actions + self._up(i - 1, now, failure, None, 0)
         i = self.at
         if self.mode == RACING:
             return self._raced(self.race.event((WAKE,), now), now)
@@ -351,6 +375,17 @@ class Execution:
             self.deadlines[i + 1] = self.deadlines[i]
             return self._down(i + 1, now)
         return []
+
+    def _fire(self, now: int) -> "list[Action] | None":
+        """What follows from the outermost Timeout that has run out, None if none has (TO2, TO3)."""
+        deadlines = self.deadlines
+        for i in range(self.base, self.at):
+            layer = self.layers[i]
+            if layer.ROLE == BOUND and deadlines[i + 1] <= now and deadlines[i + 1] < deadlines[i]:
+                actions = self._leave(i + 1, now)
+                failure = timed_out(layer.options.seconds, f"{self.policy.name}: timeout")
+                return actions + self._up(i - 1, now, failure, None, 0)
+        return None
 
     def _leave(self, stop: int, now: int) -> "list[Action]":
         """Leave the layers inside `stop` without a verdict (EX3)."""

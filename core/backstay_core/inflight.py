@@ -7,12 +7,12 @@ deadline that has passed and was not looked at yet).
 Tickets: whoever loads several calls that wait at one gate loads them in the order in which they waited.
 """
 
-from backstay_core.execution import PAUSED, QUEUED, RACING, RUNNING, Execution
+from backstay_core.execution import MISSED, PAUSED, QUEUED, RACING, RUNNING, Execution
 from backstay_core.failure import NEVER, ConfigurationError, Failure, SnapshotError
 from backstay_core.racing import Lane, Race
 from backstay_core.rng import Rng
 from backstay_core.state import RESUME, Reader, seal
-from backstay_core.strategies.contract import DRIVER, FAULT, GATE, GRANTED, RACE, Ticket
+from backstay_core.strategies.contract import DRIVER, FAULT, GATE, GRANTED, LOOKUP, RACE, Ticket
 from backstay_core.strategies.priority import Caller
 from backstay_core.strategies.retry import Attempts
 
@@ -75,8 +75,18 @@ def _body(execution: Execution, now: int) -> "dict[str, Any]":
         "drawn": [[i, execution.held[i].state] for i in _drawing(execution)],
         "priority": execution.caller.priority,
         "tenant": execution.caller.tenant,
+        "failed": _failed(execution),
         "race": None if race is None else _race_body(race, now),
     }
+
+
+def _failed(execution: Execution) -> "dict[str, Any] | None":
+    """The failure for which something stale is looked up (CA3)."""
+    at = execution.at
+    if execution.mode != RUNNING or at >= len(execution.layers) or execution.layers[at].ROLE != LOOKUP:
+        return None
+    held = execution.held[at]
+    return None if held is None else {"failure": held[0].to_data(), "token": held[1]}
 
 
 def _race_body(race: Race, now: int) -> "dict[str, Any]":
@@ -138,6 +148,8 @@ def _read(execution: Execution, read: Reader, now: int) -> None:
             queued = part.part(held, f"layers[{i}].held")
         elif layer.ROLE == GATE:
             execution.held[i] = layer.epoch if _flag(part, held) else layer.orphan()  # type: ignore[attr-defined]
+        elif layer.ROLE == LOOKUP:
+            execution.held[i] = MISSED
         elif layer.ROLE == DRIVER:
             execution.held[i] = _attempts(part.part(held, f"layers[{i}].held"), now)
     for i, state in read.rows("drawn", 2, most=(1 << 64) - 1):
@@ -147,6 +159,10 @@ def _read(execution: Execution, read: Reader, now: int) -> None:
     if (mode == RACING) != (policy.layers[at : at + 1] != () and policy.layers[at].ROLE == RACE):
         read.refuse("a race is where a Hedge is")
     execution.at = at
+    failed = read.nested("failed")
+    if failed is not None and mode == RUNNING and at < depth and policy.layers[at].ROLE == LOOKUP:
+        part = read.part(failed, "failed")
+        execution.held[at] = (_kept(part.nested("failure")) or Failure(), part.integer("token"))
     if mode == QUEUED:
         if queued is None:
             read.refuse("a call that waits must wait at a gate")

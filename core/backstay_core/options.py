@@ -133,6 +133,12 @@ def _fault(where: str, field: Field, value: "Any") -> "dict[str, Any]":
     return {field.name: Failure(value).kind, field.name + "_make": None}
 
 
+def _function(where: str, field: Field, value: "Any") -> "dict[str, Any]":
+    if not callable(value):
+        raise ConfigurationError(f"{where} must be a function; got {shown(value)}")
+    return {field.name: value}
+
+
 CHECKS = {
     "count": _count,
     "seconds": _seconds,
@@ -143,6 +149,7 @@ CHECKS = {
     "results": _results,
     "anything": _anything,
     "fault": _fault,
+    "function": _function,
 }
 
 
@@ -252,6 +259,8 @@ class Options:
                 normal[field.name] = value.fingerprint()
             elif value is None or field.type in ("count", "flag", "choice"):
                 normal[field.name] = value
+            elif field.type == "function":
+                normal[field.name] = "code"
             elif field.type == "fault":
                 normal[field.name] = value if getattr(self, field.name + "_make") is None else "code"
             elif field.type == "seconds":

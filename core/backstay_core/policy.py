@@ -15,11 +15,13 @@ from backstay_core.options import Options, from_data, nearest
 from backstay_core.rng import Rng, stream
 from backstay_core.state import Reader, seal
 from backstay_core.strategies.bulkhead import Bulkhead
+from backstay_core.strategies.cache import Cache
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.concurrency_limit import ConcurrencyLimit
-from backstay_core.strategies.contract import BOUND, RACE, inform
+from backstay_core.strategies.contract import BOUND, LOOKUP, RACE, inform
 from backstay_core.strategies.fallback import Fallback
 from backstay_core.strategies.hedge import Hedge
+from backstay_core.strategies.idempotency import Idempotency, declared
 from backstay_core.strategies.inject import Inject
 from backstay_core.strategies.priority import ANYBODY, Caller
 from backstay_core.strategies.rate_limit import RateLimit
@@ -35,10 +37,14 @@ if TYPE_CHECKING:
     from backstay_core.strategies.contract import State
 
 KINDS = (
-    *(Bulkhead, CircuitBreaker, ConcurrencyLimit, Fallback, Hedge, Inject),
+    *(Bulkhead, Cache, CircuitBreaker, ConcurrencyLimit, Fallback, Hedge, Idempotency, Inject),
     *(RateLimit, Retry, Throttle, Timeout),
 )
 STRATEGIES = {cls.KIND: cls for cls in KINDS}
+
+
+def _as_written(strategy: Options) -> Options:
+    return strategy
 
 
 class Shared:
@@ -69,11 +75,14 @@ class Policy:
         if isinstance(seed, bool) or not isinstance(seed, int):
             raise ConfigurationError(f"policy {name!r}: seed must be a whole number; got {shown(seed)}")
         layers = []
+        inside = _as_written
         for position, strategy in enumerate(strategies):
+            if isinstance(strategy, Idempotency):
+                inside = declared
             if isinstance(strategy, Shared):
                 layers.append(strategy.state)
             elif isinstance(strategy, Options) and hasattr(strategy, "ROLE"):
-                layers.append(strategy.state(stream(seed, 0, position + 1).next()))
+                layers.append(inside(strategy).state(stream(seed, 0, position + 1).next()))
             else:
                 raise ConfigurationError(f"policy {name!r}: {strategy!r} (position {position + 1}) is no strategy")
         for position, layer in enumerate(layers):
@@ -93,6 +102,7 @@ class Policy:
         self.draws = any(layer.draws for layer in self.layers)
         self.bounded = any(layer.ROLE == BOUND for layer in self.layers)
         self.asks = any(layer.asks for layer in self.layers)
+        self.looks = any(layer.ROLE == LOOKUP for layer in self.layers)
         self.races = any(layer.ROLE == RACE for layer in self.layers)
 
     def tell(self, now: int, event: str, detail: "Any" = None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backstay import Budget, Bulkhead, CircuitBreaker, Fallback, Hedge, Inject, Policy, RateLimit, Retry, Timeout
+from backstay import Budget, Bulkhead, Cache, CircuitBreaker, Fallback, Hedge, Inject, Policy, RateLimit, Retry, Timeout
 from backstay_core.advice import lint as module
 from backstay_core.advice.lint import lint
 
@@ -36,6 +36,7 @@ PAIRS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
     "LI16": ((Hedge(1),), (Hedge(1, idempotent=True),)),
     "LI17": ((Hedge(1, idempotent=True),), (Hedge(1, idempotent=True, budget=Budget()),)),
     "LI18": ((Hedge(1), Timeout(1)), (Timeout(3), Hedge(1), Timeout(2))),
+    "LI19": ((Bulkhead(5), Cache(60)), (Cache(60), Bulkhead(5))),
 }
 
 

@@ -57,7 +57,11 @@ def values(row: Row, budgets: list[str]) -> st.SearchStrategy[Any]:
 
 def tables(rows: tuple[Row, ...], budgets: list[str], **more: Any) -> st.SearchStrategy[dict[str, Any]]:
     required = {row.name: values(row, budgets) for row in rows if row.required}
-    optional = {row.name: values(row, budgets) for row in rows if not row.required and row.name != "call"}
+    optional = {
+        row.name: values(row, budgets)
+        for row in rows
+        if not row.required and row.name != "call" and row.type != "function"
+    }
     return st.fixed_dictionaries(
         {**{key: st.just(value) for key, value in more.items()}, **required}, optional=optional
     )

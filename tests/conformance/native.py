@@ -14,15 +14,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-from backstay import Fallback, Inject, Policy, UnifiedError, calling
+from backstay import Fallback, Inject, Policy, UnifiedError, calling, keeping
 from backstay.ambient import AMBIENT
+from backstay.errors import Missing
+from backstay.keeping import Keeping
 from backstay_core.clock import SECOND
 from backstay_core.failure import Failure
+from backstay_core.strategies.contract import LOOKUP
 from tests.conformance import simulate
 from tests.conformance.simulate import ns
 from tests.support.virtual import ManualPorts, VirtualLoop
@@ -144,6 +148,7 @@ class Call:
 
 
 CURRENT: ContextVar[Call] = ContextVar("current call")
+SUBSTITUTES: ContextVar[Callable[[int], Any]] = ContextVar("how substitutes are made")
 
 
 class World(simulate.World):
@@ -206,6 +211,41 @@ def races(vector: Vector) -> bool:
     return any(row.get("kind") == "hedge" for policy in policies for row in policy["strategies"])
 
 
+@contextmanager
+def scripted_lookups(substitute: Callable[[int], Any]) -> Iterator[None]:
+    """What is looked up comes from the script of substitutes."""
+
+    class ScriptedKeeping(Keeping):
+        def make(self, execution: Any, action: Any) -> Any:
+            if execution.layers[action[3]].ROLE != LOOKUP:
+                return super().make(execution, action)
+            try:
+                return substitute(action[3])(action[4])
+            except Scripted:
+                if action[4] is None:
+                    raise
+                raise Missing from None  # which failure it is does not matter (CA3)
+
+        def amake(self, execution: Any, action: Any, bell: Any) -> Any:
+            if execution.layers[action[3]].ROLE != LOOKUP:
+                return super().amake(execution, action, bell)
+            return self._later(action)
+
+        async def _later(self, action: Any) -> Any:
+            try:
+                return await substitute(action[3])(action[4])
+            except Scripted:
+                if action[4] is None:
+                    raise
+                raise Missing from None
+
+    keeping.Keeping = ScriptedKeeping  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        keeping.Keeping = Keeping  # type: ignore[misc]
+
+
 def outcome_of(begun: tuple[int, Any]) -> Any:
     if isinstance(begun[1], Scripted):
         raise begun[1]
@@ -225,14 +265,29 @@ def run_sync(policies: type[Policy], vector: Vector, known: Specified | None = N
     if races(vector) and vector.get("interruptible", True):
         return None  # it cannot be awake while an attempt runs
     ports = ManualPorts()
-    clock = ports.manual
 
     def operate(what: str, *more: Any) -> Any:
         begun = CURRENT.get().begin(what, *more)
         ports.advance(begun[0])
         return outcome_of(begun)
 
-    world = World(vector, policies, lambda position: lambda failure: operate("substitute", position), ports)
+    def substitute(position: int) -> Callable[[Any], Any]:
+        return lambda failure: operate("substitute", position)
+
+    with scripted_lookups(substitute):
+        return _in_thread(policies, vector, agenda, ports, operate, substitute)
+
+
+def _in_thread(
+    policies: type[Policy],
+    vector: Vector,
+    agenda: Watched,
+    ports: ManualPorts,
+    operate: Callable[..., Any],
+    substitute: Callable[[int], Callable[[Any], Any]],
+) -> dict[str, Any] | None:
+    clock = ports.manual
+    world = World(vector, policies, substitute, ports)
     guarded = [policy(lambda: operate("attempt")) for policy in world.policies]
     calls = [Call(written, lambda: clock.now) for written in vector["calls"]]
     for at, what, item in timetable(vector):
@@ -271,7 +326,8 @@ def run_asyncio(policies: type[Policy], vector: Vector, known: Specified | None 
     loop = VirtualLoop()
     try:
         main = _on_loop(loop, policies, vector, interruptible, agenda.now, end_of(vector, agenda))
-        return loop.run_until_complete(main)
+        with scripted_lookups(lambda position: SUBSTITUTES.get()(position)):
+            return loop.run_until_complete(main)
     finally:
         loop.close()
 
@@ -311,7 +367,11 @@ async def _on_loop(
 
         return policy(attempt)
 
-    world = World(vector, policies, lambda position: lambda failure: operate("substitute", position), loop.ports)
+    def substitute(position: int) -> Callable[[Any], Any]:
+        return lambda failure: operate("substitute", position)
+
+    SUBSTITUTES.set(substitute)
+    world = World(vector, policies, substitute, loop.ports)
     guarded = [attempt_of(policy) for policy in world.policies]
     calls = [Call(written, lambda: loop.now) for written in vector["calls"]]
     tasks: dict[int, asyncio.Task[None]] = {}

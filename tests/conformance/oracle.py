@@ -216,6 +216,18 @@ class Call:
             return (yield from self.operate("substitute", position))  # FB4, FB5
         return result
 
+    def lookup(self, part, position):
+        found = yield from self.operate("substitute", position)
+        if not found.failed or not part.goes_on(found):
+            return found  # CA1, ID1, ID2
+        if self.run_out() is not None:
+            raise Leave(self.run_out())  # CA4, ID3
+        result = yield from self.enter(position + 1)
+        if not result.failed or not part.asks(result):
+            return result
+        stale = yield from self.operate("substitute", position)
+        return result if stale.failed else stale  # CA3
+
     def fault(self, part, position):
         if not part.strikes(lambda: self.streams.setdefault(position, self.stream(position))):
             return (yield from self.enter(position + 1))

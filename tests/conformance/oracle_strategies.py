@@ -345,3 +345,32 @@ class Hedge(Strategy):
 
     def remember(self, took):
         self.durations.append(took)
+
+
+class Cache(Strategy):
+    role = "lookup"
+
+    def __init__(self, options, seed):
+        self.stale = options.get("stale_for", 0)
+        self.on = options.get("on")
+
+    def goes_on(self, result):
+        return True  # CA2
+
+    def asks(self, result):
+        if not self.stale:
+            return False
+        return result.kind != "cancelled" if self.on is None else named(result.kind, self.on)  # CA3
+
+
+class Idempotency(Strategy):
+    role = "lookup"
+
+    def __init__(self, options, seed):
+        pass
+
+    def goes_on(self, result):
+        return result.kind == "missing"  # ID2
+
+    def asks(self, result):
+        return False

@@ -7,7 +7,7 @@ from backstay_core.rng import stream
 from tests.conformance.oracle_breaker import CircuitBreaker
 from tests.conformance.oracle_gates import ConcurrencyLimit, Throttle
 from tests.conformance.oracle_rate_limit import RateLimit
-from tests.conformance.oracle_strategies import Bulkhead, Fallback, Hedge, Inject, Retry, Timeout
+from tests.conformance.oracle_strategies import Bulkhead, Cache, Fallback, Hedge, Idempotency, Inject, Retry, Timeout
 
 BY_KIND = {
     "timeout": Timeout,
@@ -20,6 +20,8 @@ BY_KIND = {
     "hedge": Hedge,
     "concurrency_limit": ConcurrencyLimit,
     "throttle": Throttle,
+    "cache": Cache,
+    "idempotency": Idempotency,
 }
 
 
@@ -80,7 +82,11 @@ class Policy:
         self.seed = written.get("seed", 0)
         self.begun = 0
         self.parts = []
+        declared = False
         for position, row in enumerate(written["strategies"]):
+            if declared and row.get("kind") in ("retry", "hedge"):
+                row = {**row, "idempotent": True}  # ID4
+            declared = declared or row.get("kind") == "idempotency"
             if "shared" in row:
                 self.parts.append(shared[row["shared"]])  # PO2
             else:

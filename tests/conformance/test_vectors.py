@@ -108,7 +108,8 @@ def test_the_schema_refuses(change: dict[str, Any], problem: str) -> None:
     assert problems([{**vector, **change}], SCHEMA, SCHEMA) == [problem]
 
 
-@pytest.mark.parametrize("name", [name for name in VECTORS if name not in CURRENT])
-def test_a_pending_vector_waits_for_a_strategy_that_does_not_exist(name: str) -> None:
-    with pytest.raises(ConfigurationError, match="unknown kind"):
-        Policy.from_data(VECTORS[name]["policy"])
+def test_a_pending_vector_waits_for_a_strategy_that_does_not_exist() -> None:
+    for name in VECTORS:
+        if name not in CURRENT:
+            with pytest.raises(ConfigurationError, match="unknown kind"):
+                Policy.from_data(VECTORS[name]["policy"])

@@ -150,4 +150,24 @@ def _hedge(rng: Random) -> Vector:
     }
 
 
-_STRATEGIES = (_breaker, _breaker, _retry, _retry, _timeout, _bulkhead, _fallback, _inject, _hedge)
+def _cache(rng: Random) -> Vector:
+    return {"kind": "cache", "fresh_for": 60, **_some(rng, stale_for=60, on=["timeout", "connect"])}
+
+
+def _idempotency(rng: Random) -> Vector:
+    return {"kind": "idempotency"}
+
+
+_STRATEGIES = (
+    _breaker,
+    _breaker,
+    _retry,
+    _retry,
+    _timeout,
+    _bulkhead,
+    _fallback,
+    _inject,
+    _hedge,
+    _cache,
+    _idempotency,
+)

@@ -10,7 +10,18 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 Vector = dict[str, Any]
 
-KINDS = ("connect", "timeout", "unavailable", "throttle", "validation", "internal", "cancelled", "rejected", "unknown")
+KINDS = (
+    "connect",
+    "missing",
+    "timeout",
+    "unavailable",
+    "throttle",
+    "validation",
+    "internal",
+    "cancelled",
+    "rejected",
+    "unknown",
+)
 LABELS = ("ok", "ok", "ok", "stale", "empty")
 FAULTS = ("error", "latency", "outcome", "hang")
 PRIORITIES = ("critical", "high", "normal", "low", "background")
@@ -195,8 +206,10 @@ HEDGES = table(
         "budget": BUDGETS,
     },
 )
+CACHES = table("cache", {"fresh_for": st.just(60)}, {"stale_for": st.sampled_from((0, 60)), "on": NAMES})
+IDEMPOTENCIES = table("idempotency", {}, {})
 STRATEGIES = st.one_of(
-    *(breakers(), RETRIES, BULKHEADS, TIMEOUTS, FALLBACKS, INJECTS, HEDGES),
+    *(breakers(), RETRIES, BULKHEADS, TIMEOUTS, FALLBACKS, INJECTS, HEDGES, CACHES, IDEMPOTENCIES),
     *(rate_limits(), limits(), THROTTLES),
 )
 SEEDS = st.integers(0, 2**64 - 1)
@@ -271,10 +284,13 @@ def timelines(draw: DrawFn) -> Vector:
     found = [i for i, row in enumerate(rows) if row.get("kind") == "circuit_breaker"]
     faults = [i for i, row in enumerate(rows) if row.get("kind") == "inject"]
     vector["manual"] = draw(st.lists(hands(found, faults), max_size=2))
-    judging = [i for i, row in enumerate(rows) if row.get("kind") in ("circuit_breaker", "retry", "fallback", "hedge")]
+    judging = [
+        i for i, row in enumerate(rows) if row.get("kind") in ("circuit_breaker", "retry", "fallback", "hedge", "cache")
+    ]
     if judging and draw(st.integers(0, 7)) == 0:
         position = draw(st.sampled_from(judging))
-        option = "results" if rows[position]["kind"] == "hedge" else draw(st.sampled_from(("on", "results")))
+        options = {"hedge": ("results",), "cache": ("on",)}
+        option = draw(st.sampled_from(options.get(rows[position]["kind"], ("on", "results"))))
         vector["raising"] = [{"strategy": position, "option": option}]
     if len(vector["calls"]) > 1 or vector["manual"]:
         for stray in [stray for call in vector["calls"] for stray in call.get("strays", []) if "reads" in stray]:

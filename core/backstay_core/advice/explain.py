@@ -5,10 +5,12 @@ from backstay_core.clock import to_seconds
 from backstay_core.failure import NEVER
 from backstay_core.options import PPM
 from backstay_core.strategies.bulkhead import Bulkhead
+from backstay_core.strategies.cache import Cache
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.concurrency_limit import ConcurrencyLimit
 from backstay_core.strategies.fallback import Fallback
 from backstay_core.strategies.hedge import Hedge
+from backstay_core.strategies.idempotency import Idempotency
 from backstay_core.strategies.inject import Inject
 from backstay_core.strategies.pacing import TOKEN_BUCKET
 from backstay_core.strategies.rate_limit import RateLimit
@@ -198,6 +200,22 @@ def _inject(options: Inject, around: "Strategies") -> str:
     return f"{which} {what}{often}.{off}"
 
 
+def _cache(options: Cache, around: "Strategies") -> str:
+    text = f"What is known is the answer for {seconds(options.fresh_for_ns)}"
+    if options.refresh_for_ns:
+        text += f", and for {seconds(options.refresh_for_ns)} more while a new one is fetched in the background"
+    if options.stale_for_ns:
+        named = _named(options.values()["on"], "whatever fails or is refused inside")
+        text += f"; for {seconds(options.stale_for_ns)} after that it stands in for a failure: {named}"
+    return text + f". At most {options.entries} values are kept."
+
+
+def _idempotency(options: Idempotency, around: "Strategies") -> str:
+    return (
+        f"A call with a key that was used is not made again for {seconds(options.keep_for_ns)}: its result is replayed."
+    )
+
+
 SENTENCES: "dict[str, Callable[[Any, Strategies], str]]" = {
     "timeout": _timeout,
     "retry": _retry,
@@ -209,4 +227,6 @@ SENTENCES: "dict[str, Callable[[Any, Strategies], str]]" = {
     "fallback": _fallback,
     "inject": _inject,
     "hedge": _hedge,
+    "cache": _cache,
+    "idempotency": _idempotency,
 }

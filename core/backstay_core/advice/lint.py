@@ -26,6 +26,7 @@ LI15  A rate limit is outside a Retry: further attempts are not counted, so more
 LI16  A Hedge is not declared idempotent: it never begins a second attempt.
 LI17  A Hedge has no budget. When the whole dependency is slow, every call becomes several.
 LI18  A Timeout inside a Hedge, or the one around it, is over before a further attempt would begin.
+LI19  A Cache is inside a gate: a call whose answer is known takes a place, or counts as a success, all the same.
 """
 
 from backstay_core.advice.bounds import Bounds, worst_case
@@ -33,7 +34,9 @@ from backstay_core.clock import to_seconds
 from backstay_core.failure import NEVER
 from backstay_core.options import PPM
 from backstay_core.strategies.bulkhead import Bulkhead
+from backstay_core.strategies.cache import Cache
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
+from backstay_core.strategies.contract import GATE
 from backstay_core.strategies.fallback import Fallback
 from backstay_core.strategies.hedge import Hedge
 from backstay_core.strategies.inject import Inject
@@ -255,6 +258,13 @@ def hedge_too_late(strategies: "Strategies") -> "Iterator[Finding]":
                 yield Finding("LI18", i, f"the Timeout {where} ends no later than `after`", "a shorter `after`")
 
 
+def cache_inside_gate(strategies: "Strategies") -> "Iterator[Finding]":
+    for i in _of(Cache, strategies):
+        gates = [j for j in range(i) if getattr(strategies[j], "ROLE", "") == GATE]
+        if gates:
+            yield Finding("LI19", i, "calls whose answer is known pass the gate around it", "move it outside the gate")
+
+
 RULES = (
     breaker_without_timeout,
     open_period_shorter_than_attempt,
@@ -274,4 +284,5 @@ RULES = (
     hedge_of_nothing,
     hedge_without_budget,
     hedge_too_late,
+    cache_inside_gate,
 )

@@ -10,8 +10,10 @@ from backstay_core.execution import ATTEMPT, QUEUED, START, WAIT, WAKE, Executio
 from backstay_core.failure import NEUTRAL, NEVER
 from backstay_core.policy import Policy
 from backstay_core.strategies.bulkhead import Bulkhead
+from backstay_core.strategies.cache import Cache
 from backstay_core.strategies.fallback import Fallback
 from backstay_core.strategies.hedge import Hedge
+from backstay_core.strategies.idempotency import Idempotency
 from backstay_core.strategies.inject import Inject
 from backstay_core.strategies.retry import Retry
 from backstay_core.strategies.timeout import Timeout
@@ -30,7 +32,9 @@ DRAWN = {"attempt": "=", "pause": ".", "wait": ":"}
 
 def worst_timeline(strategies: "tuple[Options, ...]") -> "list[Segment]":
     """The attempts, pauses and waits of such a call, in order; what nothing cuts short ends at NEVER."""
-    alone = [options for options in strategies if not isinstance(options, (Fallback, Hedge, Inject))]
+    alone = [
+        options for options in strategies if not isinstance(options, (Cache, Fallback, Hedge, Idempotency, Inject))
+    ]
     steady = [_at_its_worst(options) for options in alone]
     policy = Policy("timeline", *steady, seed=0)
     crowds = {

@@ -112,6 +112,8 @@ def _type(row: Row) -> "dict[str, Any]":
     if row.type == "failures":
         name = {"anyOf": [{"enum": list(KIND_NAMES)}, {"type": "string", "description": "a name bound in code"}]}
         return {"anyOf": [name, {"type": "array", "items": name, "minItems": 1}]}
+    if row.type == "function":
+        return {"type": "string", "minLength": 1}
     if row.type == "fault":
         return {"enum": [kind for kind in sorted(KINDS) if kind not in NO_FAULTS]}
     if row.type == "results":

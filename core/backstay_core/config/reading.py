@@ -215,6 +215,9 @@ class Walk:
         if row.name == "call":
             values["value"] = bindings.function(value, path, problems)
             return
+        if row.type == "function":
+            values[row.name] = bindings.function(value, path, problems)
+            return
         if row.type == "anything":
             values[row.name] = copied(value)
             return

@@ -26,6 +26,7 @@ TYPES = {
     "failures": ("kinds of failure, or names bound in code",                          ""),
     "results":  ("texts that results are equal to, or the name of a function bound in code", ""),
     "anything": ("any value",                                                         ""),
+    "function": ("the name of a function bound in code",                              ""),
     "fault":    ("a kind of failure that is no refusal",                              ""),
     "budget":   ("a table, or the name of a shared budget",                           ""),
     "name":     ("a name",                                                            ""),

@@ -45,6 +45,8 @@ EXAMPLES = {
     "limit": 100,
     "value": "unknown",
     "after": 0.05,
+    "fresh_for": 60.0,
+    "key": "key_of_call",
     "quantile": 0.95,
     "minimum": 10,
     "budget": {"ratio": 0.1},

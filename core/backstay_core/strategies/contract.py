@@ -10,6 +10,7 @@ driver      ``again(call, failure, now, deadline)`` → the pause before the nex
 bound       ``delay_ns`` for what is inside it
 substitute  ``applies(failure)``, ``applies_to_value(value)``: a value in place of a call
 race        ``race(call, at)``: what is inside, several times beside each other (`backstay_core.racing`)
+lookup      ``goes_on(failure)``, ``looks_again(failure)``: a value that is known already
 fault       ``strikes(now, rng)``, ``failure(where)``: what goes wrong on purpose
 =========== =========================================================================================
 
@@ -36,6 +37,7 @@ DRIVER = "driver"
 BOUND = "bound"
 SUBSTITUTE = "substitute"
 FAULT = "fault"
+LOOKUP = "lookup"
 RACE = "race"
 
 GRANTED = 1

@@ -28,7 +28,7 @@ from backstay.ambient import AMBIENT, unpublish
 from backstay.drivers.stepping import TaskSteps, ThreadSteps
 from backstay_core.execution import ATTEMPT, COMPLETE, FAIL
 from backstay_core.failure import ConfigurationError
-from backstay_core.strategies.contract import RACE, SUBSTITUTE
+from backstay_core.strategies.contract import LOOKUP, RACE, SUBSTITUTE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ WAITING, OPEN, LEFT = range(3)
 def check(policy: Policy, layers: tuple[Any, ...]) -> None:
     """Can a policy of these strategies guard a block (AB8)? Raises `ConfigurationError`."""
     for layer in layers:
-        if layer.ROLE == RACE:
+        if layer.ROLE in (LOOKUP, RACE):
             raise ConfigurationError(
                 f"policy {policy.name!r}: a block runs once; no {layer.options.KIND} can begin it again (AB8)"
             )

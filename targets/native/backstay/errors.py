@@ -8,6 +8,8 @@
   `ConcurrencyLimited`      … as many calls were under way as the dependency bears
   `Throttled`               … the server refuses so much that it was not asked
   `RateLimited`             … it was not its turn yet, and it could not wait for it
+  `KeyConflict`             … its idempotency key was used with other arguments
+  `KeyInUse`                … a call with its idempotency key is under way, and it cannot wait for it
   `DeadlineExceeded`        … the deadline of the caller leaves no room
 `Injected`                  an `Inject` made it fail on purpose
 `TimedOut`                  a `Timeout` has run out (also a `TimeoutError`)
@@ -35,6 +37,9 @@ __all__ = [
     "ConfigurationError",
     "DeadlineExceeded",
     "Injected",
+    "KeyConflict",
+    "KeyInUse",
+    "Missing",
     "RateLimited",
     "Rejected",
     "SnapshotError",
@@ -125,6 +130,26 @@ class DeadlineExceeded(Rejected):
     code = "DEADLINE_EXCEEDED"
 
 
+class KeyConflict(Rejected):
+    """The idempotency key was used with other arguments, or for another function."""
+
+    code = "FAILED_PRECONDITION"
+
+
+class KeyInUse(Rejected):
+    """A call with this idempotency key is under way, and this one cannot wait for it."""
+
+    code = "ABORTED"
+
+
+class Missing(UnifiedError):
+    """A lookup has found nothing: the call goes on. It does not come out of a policy."""
+
+    @property
+    def failure(self) -> Failure:
+        return Failure("missing", domain="backstay")
+
+
 class TimedOut(UnifiedError, TimeoutError):
     """A `Timeout` has run out. `seconds` is its length."""
 
@@ -172,6 +197,8 @@ REFUSALS: dict[str, type[Rejected]] = {
     "THROTTLED": Throttled,
     "RATE_LIMIT_WAIT": RateLimited,
     "NO_TIME": DeadlineExceeded,
+    "KEY_CONFLICT": KeyConflict,
+    "KEY_IN_USE": KeyInUse,
 }
 
 

@@ -136,6 +136,10 @@ class KeyPolicy:
         return self.keyed.policy.races
 
     @property
+    def looks(self) -> bool:
+        return self.keyed.policy.looks
+
+    @property
     def threads(self) -> Any:
         return self.keyed.policy.threads
 

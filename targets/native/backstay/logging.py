@@ -42,6 +42,10 @@ __all__ = ["CorrelationFilter", "add_correlation_id", "correlated", "correlation
 #  how loud an event is; those that are not here are INFO. A refusal is one of thousands while a circuit is open.
 LEVELS = {
     "refused": logging.DEBUG,
+    "hit": logging.DEBUG,
+    "miss": logging.DEBUG,
+    "stale": logging.WARNING,
+    "uncached": logging.WARNING,
     "opened": logging.WARNING,
     "reopened": logging.WARNING,
     "renewed": logging.WARNING,
@@ -62,6 +66,7 @@ DETAILS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "pushback": ("limit", int),
     "hedge": ("attempts", int),
     "limit": ("limit", int),
+    "uncached": ("error", str),
 }
 SAID = (*dict.fromkeys(name for name, _ in DETAILS.values()), "failure")  # in the sentence; the rest is in attributes
 

@@ -8,10 +8,12 @@ from backstay_core.options import CHECKS, Field
 from backstay_core.strategies import (
     budget,
     bulkhead,
+    cache,
     circuit_breaker,
     concurrency_limit,
     fallback,
     hedge,
+    idempotency,
     inject,
     rate_limit,
     retry,
@@ -32,10 +34,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Budget",
     "Bulkhead",
+    "Cache",
     "CircuitBreaker",
     "ConcurrencyLimit",
     "Fallback",
     "Hedge",
+    "Idempotency",
     "Inject",
     "RateLimit",
     "Retry",
@@ -115,11 +119,19 @@ class Hedge(Decorator, hedge.Hedge):
     __doc__ = hedge.Hedge.__doc__
 
 
+class Cache(Decorator, cache.Cache):
+    __doc__ = cache.Cache.__doc__
+
+
+class Idempotency(Decorator, idempotency.Idempotency):
+    __doc__ = idempotency.Idempotency.__doc__
+
+
 class Inject(Decorator, inject.Inject):
     __doc__ = inject.Inject.__doc__
 
 
 ALL = (
-    *(Bulkhead, CircuitBreaker, ConcurrencyLimit, Fallback, Hedge, Inject),
+    *(Bulkhead, Cache, CircuitBreaker, ConcurrencyLimit, Fallback, Hedge, Idempotency, Inject),
     *(RateLimit, Retry, Throttle, Timeout),
 )

@@ -28,6 +28,10 @@ EVENTS = (
     "pushback",  # a rate limit heard the server; detail: the limit that applies now
     "budget_exhausted",
     "hedge",  # detail: how many attempts were made before this one
+    "hit",
+    "miss",
+    "stale",
+    "uncached",  # detail: what the key function raised, or why the key has no hash
     "injected",  # detail: the fault
     "switched_on",
     "switched_off",

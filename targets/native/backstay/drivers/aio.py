@@ -8,7 +8,7 @@ from _thread import get_ident
 from backstay.ambient import AMBIENT, current_deadline, unpublish
 from backstay.classification import classify
 from backstay.drivers.operation import substitute_for
-from backstay.errors import error_of
+from backstay.errors import Missing, error_of
 from backstay.frames.judging import PolicyBug
 from backstay_core.clock import SECOND
 from backstay_core.execution import (
@@ -28,6 +28,7 @@ from backstay_core.failure import NEVER, ConfigurationError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from contextvars import Context
     from typing import Any
 
     from backstay.policy import Policy
@@ -110,10 +111,16 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
     execution = policy.EXECUTION(policy, bell.ring, current_deadline())
     event: tuple[Any, ...] = (START,)
     outcome: Any = None  # of the latest operation: its value or its exception
+    made: Any = None
     actions: Any = None
     action: Any = None
     until = NEVER
     now = clock()
+    keeping = None
+    if policy.looks:
+        from backstay.keeping import Keeping
+
+        keeping = Keeping(policy, function, args, kwargs, refresh)
     try:
         while True:
             actions = execution.step(event, now)
@@ -124,20 +131,25 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
                 alarm = Alarm(loop, task, deadline - clock()) if deadline < execution.deadlines[0] and task else None
                 published = AMBIENT.set(deadline)
                 try:
-                    outcome = (
-                        function(*args, **kwargs)
-                        if what == ATTEMPT
-                        else substitute_for(execution, action, args, kwargs)
-                    )
-                    awaitable = hasattr(outcome, "__await__")
-                    if awaitable:
-                        outcome = await outcome
+                    if what == ATTEMPT:
+                        if keeping is not None:
+                            keeping.attempted(action[1])
+                        made = function(*args, **kwargs)
+                    elif keeping is None:
+                        made = substitute_for(execution, action, args, kwargs)
+                    else:
+                        made = keeping.amake(execution, action, lambda: Bell(loop))
+                    awaitable = hasattr(made, "__await__")
+                    outcome = await made if awaitable else made
                 except BaseException as error:
                     if alarm is not None and alarm.stop(error):
                         event = (WAKE,)
                         now = max(clock(), deadline)
+                    elif isinstance(error, PolicyBug):
+                        raise error.error from None
                     elif isinstance(error, Exception):
-                        outcome = error
+                        if keeping is None or not isinstance(error, Missing):  # then what came before counts
+                            outcome = error
                         event = (ERROR, action[1], classify(error))
                         now = clock()
                     else:
@@ -160,6 +172,8 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
                 event = (WAKE,)
                 now = clock()
             elif what == COMPLETE:
+                if keeping is not None:
+                    keeping.completed(action[1], outcome)
                 return outcome
             elif action[1]:
                 raise outcome
@@ -167,11 +181,28 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
                 raise error_of(action[2])
     finally:
         event = (ABORT,)
-        outcome = actions = action = None  # the exception's traceback holds this frame: no cycle
+        outcome = made = actions = action = None  # the exception's traceback holds this frame: no cycle
         execution.step(event, clock())
+        if keeping is not None:
+            keeping.leave()
 
 
-#  losers of races that are won, until they have ended
+def refresh(
+    context: Context, policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> bool:
+    """Make a call in a task of its own; whatever comes of it is its own affair."""
+
+    async def call() -> None:
+        try:
+            await run(policy, function, args, kwargs)
+        except Exception:
+            return
+
+    Asyncio().background(call, context)
+    return True
+
+
+#  losers of races that are won, and calls in the background, until they have ended
 _LEAVING: set[asyncio.Task[None]] = set()
 
 
@@ -235,6 +266,11 @@ class Asyncio:
 
     def bell(self) -> Bell:
         return Bell(asyncio.get_running_loop())
+
+    def background(self, call: Callable[[], Coroutine[Any, Any, None]], context: Context) -> None:
+        task = asyncio.get_running_loop().create_task(call(), context=context)
+        _LEAVING.add(task)
+        task.add_done_callback(_LEAVING.discard)
 
     def crew(self, operation: Any, ended: Any) -> Crew:
         return Crew(operation, ended)

@@ -6,7 +6,7 @@ import sys
 
 from backstay_core.execution import Execution
 from backstay_core.failure import ConfigurationError
-from backstay_core.strategies.contract import RACE, SUBSTITUTE
+from backstay_core.strategies.contract import LOOKUP, RACE, SUBSTITUTE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def check(policy: Policy, layers: tuple[Any, ...], *, asynchronous: bool) -> Non
         raise ConfigurationError(f"policy {policy.name!r} decides elsewhere, and can guard no generator there")
     for layer in layers:
         options: Any = layer.options
-        if layer.ROLE == RACE:
+        if layer.ROLE in (LOOKUP, RACE):
             raise ConfigurationError(
                 f"policy {policy.name!r}: a generator is read once; there is no {options.KIND} of one (GN11)"
             )

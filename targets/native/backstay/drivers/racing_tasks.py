@@ -14,9 +14,25 @@ from backstay_core.failure import ConfigurationError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextvars import Context
     from typing import Any
 
     from backstay.policy import Policy
+
+
+def refresh(
+    context: Context, policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> bool:
+    """Make a call in a task of its own; whatever comes of it is its own affair."""
+
+    async def call() -> None:
+        try:
+            await run(policy, function, args, kwargs)
+        except Exception:
+            return
+
+    backend().background(call, context)
+    return True
 
 
 async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -25,8 +41,13 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
     async def operation(action: tuple[Any, ...]) -> Any:
         AMBIENT.set(action[2])  # in a context of its own
         if action[0] == SUBSTITUTE:
-            value = substitute_for(race.execution, action, args, kwargs)
+            if keeping is None:
+                value = substitute_for(race.execution, action, args, kwargs)
+            else:
+                value = keeping.amake(race.execution, action, library.bell)
             return await value if hasattr(value, "__await__") else value
+        if keeping is not None:
+            keeping.attempted(action[1])
         value = function(*args, **kwargs)
         if not hasattr(value, "__await__"):  # a mistake: no strategy is asked about it
             raise PolicyBug(ConfigurationError(f"{policy.name}: acall() of a function that is not async; use call()"))
@@ -37,6 +58,11 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
     bell = library.bell()
     race = Race(policy, bell.ring)
     error: BaseException | None = None
+    keeping = None
+    if policy.looks:
+        from backstay.keeping import Keeping
+
+        keeping = Keeping(policy, function, args, kwargs, refresh)
     try:
         async with library.crew(operation, race.ended) as crew:
             race.start, race.stop = crew.start, crew.stop
@@ -52,7 +78,12 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
                 race.leave()
         if error is not None:
             raise error
-        return race.result()
+        result = race.result()
+        if keeping is not None and race.over is not None:
+            keeping.completed(race.over[1], result)
+        return result
     finally:
+        if keeping is not None:
+            keeping.leave()
         error = None  # its traceback holds this frame: no cycle
         race.outcomes.clear()

@@ -14,7 +14,7 @@ from functools import partial
 from backstay.ambient import AMBIENT
 from backstay.drivers.operation import refuse_coroutine, substitute_for
 from backstay.drivers.racing import Race
-from backstay.drivers.sync import in_event_loop
+from backstay.drivers.sync import in_event_loop, refresh
 from backstay.frames.judging import PolicyBug
 from backstay_core.execution import SUBSTITUTE
 from backstay_core.failure import ConfigurationError
@@ -42,14 +42,24 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
     bell = ports.doorbell()
     race = Race(policy, bell.ring, queues=not here)
     alone = here or not ports.threads
+    keeping = None
+    if policy.looks:
+        from backstay.keeping import Keeping
+
+        keeping = Keeping(policy, function, args, kwargs, refresh, waits=not here)
+
+    def made(execution: Any, action: tuple[Any, ...]) -> Any:
+        return substitute_for(execution, action, args, kwargs) if keeping is None else keeping.make(execution, action)
 
     def operate(action: tuple[Any, ...]) -> None:
         token = action[1]
         published = AMBIENT.set(action[2])
         try:
             if action[0] == SUBSTITUTE:
-                value = substitute_for(race.execution, action, args, kwargs)
+                value = made(race.execution, action)
             else:
+                if keeping is not None:
+                    keeping.attempted(action[1])
                 value = function(*args, **kwargs)
             try:
                 refuse_coroutine(value, f"{policy.name}: {action[0]}")
@@ -77,7 +87,12 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
         while race.over is None:
             bell.wait(wait)
             wait = race.go_on()
-        return race.result()
+        result = race.result()
+        if keeping is not None and race.over is not None:
+            keeping.completed(race.over[1], result)
+        return result
     finally:
         race.leave()
+        if keeping is not None:
+            keeping.leave()
         race.outcomes.clear()

@@ -10,7 +10,7 @@ from backstay.ambient import AMBIENT, current_deadline, unpublish
 from backstay.classification import classify
 from backstay.drivers.libraries import backend
 from backstay.drivers.sync import in_event_loop
-from backstay.errors import error_of
+from backstay.errors import Missing, error_of
 from backstay.frames.judging import PolicyBug
 from backstay.notes import annotate
 from backstay_core.execution import ABORT, ATTEMPT, ERROR, OK, QUEUED, START, SUBSTITUTE, WAIT, WAKE
@@ -63,7 +63,8 @@ class Steps:
         and `outcome` is to be raised."""
         if error is None:
             return (OK, action[1], self.outcome), self.clock()
-        self.outcome = error
+        if not isinstance(error, Missing):  # a lookup: what came before it counts
+            self.outcome = error
         if isinstance(error, Exception):
             return (ERROR, action[1], classify(error)), self.clock()
         if isinstance(error, PolicyBug):

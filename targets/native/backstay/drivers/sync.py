@@ -8,7 +8,8 @@ from backstay.ambient import AMBIENT, current_deadline
 from backstay.classification import classify
 from backstay.drivers.libraries import in_trio
 from backstay.drivers.operation import refuse_coroutine, substitute_for
-from backstay.errors import error_of
+from backstay.errors import Missing, error_of
+from backstay.frames.judging import PolicyBug
 from backstay_core.execution import (
     ABORT,
     ATTEMPT,
@@ -26,6 +27,7 @@ from backstay_core.failure import NEVER
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextvars import Context
     from typing import Any
 
     from backstay.policy import Policy
@@ -57,6 +59,11 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
     actions: Any = None
     action: Any = None
     until = NEVER
+    keeping = None
+    if policy.looks:
+        from backstay.keeping import Keeping
+
+        keeping = Keeping(policy, function, args, kwargs, refresh, waits=bell is not None)
     try:
         while True:
             actions = execution.step(event, clock())  # one at the most: nothing is ever cancelled here
@@ -65,13 +72,19 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
             if what in (ATTEMPT, SUBSTITUTE):
                 published = AMBIENT.set(action[2])
                 try:
-                    outcome = (
-                        function(*args, **kwargs)
-                        if what == ATTEMPT
-                        else substitute_for(execution, action, args, kwargs)
-                    )
+                    if what == ATTEMPT:
+                        if keeping is not None:
+                            keeping.attempted(action[1])
+                        outcome = function(*args, **kwargs)
+                    elif keeping is None:
+                        outcome = substitute_for(execution, action, args, kwargs)
+                    else:
+                        outcome = keeping.make(execution, action)
+                except PolicyBug as bug:
+                    raise bug.error from None
                 except Exception as error:
-                    outcome = error
+                    if keeping is None or not isinstance(error, Missing):  # then it is what came before that counts
+                        outcome = error
                     event = (ERROR, action[1], classify(error))
                 else:
                     refuse_coroutine(outcome, f"{policy.name}: {what}")  # a mistake: no strategy is asked about it
@@ -86,6 +99,8 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
                     ports.pause(until - clock())
                 event = (WAKE,)
             elif what == COMPLETE:
+                if keeping is not None:
+                    keeping.completed(action[1], outcome)
                 return outcome
             elif action[1]:
                 raise outcome
@@ -95,3 +110,19 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
         event = (ABORT,)
         outcome = actions = action = None  # the exception's traceback holds this frame: no cycle
         execution.step(event, clock())
+        if keeping is not None:
+            keeping.leave()
+
+
+def refresh(
+    context: Context, policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> bool:
+    """Make a call in a thread of the policy's own; whatever comes of it is its own affair. False if none is free."""
+
+    def call() -> None:
+        try:
+            policy.call(function, *args, **kwargs)
+        except Exception:
+            return
+
+    return policy.threads.start(lambda: context.run(call))

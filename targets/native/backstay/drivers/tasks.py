@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backstay.drivers.libraries import backend
 from backstay.drivers.operation import substitute_for
 from backstay.drivers.stepping import TaskSteps
 from backstay.frames.judging import PolicyBug
@@ -11,6 +12,7 @@ from backstay_core.failure import ConfigurationError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextvars import Context
     from typing import Any
 
     from backstay.policy import Policy
@@ -21,8 +23,13 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
 
     async def operation(action: tuple[Any, ...]) -> Any:
         if action[0] == SUBSTITUTE:
-            value = substitute_for(call.execution, action, args, kwargs)
+            if keeping is None:
+                value = substitute_for(call.execution, action, args, kwargs)
+            else:
+                value = keeping.amake(call.execution, action, call.backend.bell)
             return await value if hasattr(value, "__await__") else value
+        if keeping is not None:
+            keeping.attempted(action[1])
         value = function(*args, **kwargs)
         if not hasattr(value, "__await__"):  # a mistake: no strategy is asked about it
             raise PolicyBug(ConfigurationError(f"{policy.name}: acall() of a function that is not async; use call()"))
@@ -31,6 +38,11 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
     call = TaskSteps(policy)
     event: Any = None
     action: Any = None
+    keeping = None
+    if policy.looks:
+        from backstay.keeping import Keeping
+
+        keeping = Keeping(policy, function, args, kwargs, refresh)
     try:
         action = await call.onwards(call.begin())
         while action[0] == ATTEMPT or action[0] == SUBSTITUTE:
@@ -39,8 +51,27 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
                 raise call.outcome
             action = await call.onwards(call.step(event, now))
         if action[0] == COMPLETE:
+            if keeping is not None:
+                keeping.completed(action[1], call.outcome)
             return call.outcome
         raise call.error(action)
     finally:
         event = action = None  # the exception's traceback holds this frame: no cycle
         call.leave()
+        if keeping is not None:
+            keeping.leave()
+
+
+def refresh(
+    context: Context, policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> bool:
+    """Make a call in a task of its own; whatever comes of it is its own affair."""
+
+    async def call() -> None:
+        try:
+            await run(policy, function, args, kwargs)
+        except Exception:
+            return
+
+    backend().background(call, context)
+    return True

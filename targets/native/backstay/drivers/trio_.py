@@ -15,6 +15,7 @@ from backstay_core.failure import NEVER
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextvars import Context
     from types import TracebackType
     from typing import Any
 
@@ -108,6 +109,9 @@ class Trio:
 
     def crew(self, operation: Any, ended: Any) -> Crew:
         return Crew(operation, ended)
+
+    def background(self, call: Callable[[], Awaitable[None]], context: Context) -> None:
+        trio.lowlevel.spawn_system_task(call, context=context)
 
     async def sleep(self, ns: int) -> None:
         await trio.sleep(max(0, ns) / SECOND)

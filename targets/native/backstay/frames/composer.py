@@ -11,7 +11,7 @@ from backstay_core.options import KindMatcher
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.bulkhead import Places
 from backstay_core.strategies.concurrency_limit import Slots
-from backstay_core.strategies.contract import GATE, RACE
+from backstay_core.strategies.contract import GATE, LOOKUP, RACE
 from backstay_core.strategies.fallback import Substitute
 from backstay_core.strategies.inject import Faults
 from backstay_core.strategies.retry import Retrier
@@ -31,14 +31,17 @@ def writer_of(layer: Any) -> Any:
     return WRITERS.get(type(layer), gate)
 
 
+STEPWISE = (LOOKUP, RACE)  # strategies without a part in `emit`
+
 #  does the error carry anything but notes? Only asked of classes with an ordinary ``__dict__`` (`judging.is_ordinary`)
 CARRIES = '(_bs_x := _bs_e.__dict__) and (_bs_len(_bs_x) > 1 or "__notes__" not in _bs_x)'
 
 
 def composable(layers: tuple[Any, ...]) -> bool:
     """Can these strategies be written as one frame? What is not is carried out step by step: an `Inject` that is on is
-    there for trials, and attempts beside each other are tasks or threads (`backstay.drivers.racing`)."""
-    return not any((isinstance(layer, Faults) and layer.enabled) or layer.ROLE == RACE for layer in layers)
+    there for trials, and attempts beside each other are tasks or threads (`backstay.drivers.racing`).
+    What is looked up first costs a lookup (`backstay.keeping`)."""
+    return not any((isinstance(layer, Faults) and layer.enabled) or layer.ROLE in STEPWISE for layer in layers)
 
 
 class Composer:

@@ -1,0 +1,247 @@
+"""A Cache in Python: what is kept, for how long, and who fetches it (rules KE1 to KE6)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from backstay import Bulkhead, Cache, ConfigurationError, Fallback, Hedge, Policy, Retry
+from tests.support.trio_world import TrioWorld
+from tests.support.worlds import LoopWorld, Script, SyncWorld
+
+DOWN = (0, ConnectionRefusedError("down"))
+
+
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def world(request: pytest.FixtureRequest) -> Iterator[Any]:
+    worlds: dict[str, Any] = {"sync": SyncWorld, "asyncio": LoopWorld, "trio": lambda: TrioWorld(Policy)}
+    world: Any = worlds[request.param]()
+    yield world
+    world.close()
+
+
+class Counter:
+    """Answers with the number of the call, and what it was called with."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.calls += 1
+        return (self.calls, *args)
+
+
+def test_a_value_is_fetched_once(world: Any):
+    guarded = world.policy(Cache(60))(world.function(Counter()))
+    assert [world.run(guarded, 7) for _ in range(3)] == [(1, 7)] * 3
+    assert world.run(guarded, 8) == (2, 8)
+    assert world.run(guarded, 7, 8) == (3, 7, 8)
+
+
+def test_and_again_when_it_is_no_longer_fresh(world: Any):
+    guarded = world.policy(Cache(60))(world.function(Counter()))
+    assert world.run(guarded) == (1,)
+    world.pass_time(59.999)
+    assert world.run(guarded) == (1,)
+    world.pass_time(0.001)
+    assert world.run(guarded) == (2,)
+
+
+def test_functions_have_entries_of_their_own(world: Any):
+    policy = world.policy(Cache(60))
+    first, second = policy(world.function(Counter())), policy(world.function(lambda: "other"))
+    assert (world.run(first), world.run(second), world.run(first)) == ((1,), "other", (1,))
+
+
+def test_the_least_recently_used_makes_room(world: Any):
+    guarded = world.policy(Cache(60, entries=2))(world.function(Counter()))
+    assert [world.run(guarded, key)[0] for key in "abacab"] == [1, 2, 1, 3, 1, 4]
+
+
+def test_a_stale_value_stands_in_for_a_failure(world: Any):
+    policy = world.policy(Cache(1, stale_for=5))
+    heard: list[str] = []
+    policy.on("*", lambda event: heard.append(event.name))
+    guarded = policy(world.function(Script((0, "old"), DOWN, DOWN)))
+    assert world.run(guarded) == "old"
+    world.pass_time(1)
+    assert world.run(guarded) == "old"
+    world.pass_time(5)
+    with pytest.raises(ConnectionRefusedError):
+        world.run(guarded)
+    assert heard == ["miss", "miss", "stale", "miss"]
+
+
+def test_only_for_failures_that_are_named(world: Any):
+    guarded = world.policy(Cache(1, stale_for=5, on=TimeoutError))(world.function(Script((0, "old"), DOWN)))
+    assert world.run(guarded) == "old"
+    world.pass_time(1)
+    with pytest.raises(ConnectionRefusedError):
+        world.run(guarded)
+
+
+def test_what_is_not_kept(world: Any):
+    guarded = world.policy(Cache(60, results=lambda value: value == 0))(
+        world.function(Script((0, None), (0, 0), DOWN, (0, "kept"), (0, "later")))
+    )
+    assert [world.run(guarded), world.run(guarded)] == [None, 0]
+    with pytest.raises(ConnectionRefusedError):
+        world.run(guarded)
+    assert [world.run(guarded), world.run(guarded)] == ["kept", "kept"]
+    guarded = world.policy(Cache(60, negative=True))(world.function(Script((0, None), (0, "later"))))
+    assert [world.run(guarded), world.run(guarded)] == [None, None]
+
+
+def test_a_substitute_is_not_kept(world: Any):
+    guarded = world.policy(Cache(60), Fallback("substitute"))(world.function(Script(DOWN, (0, "fine"))))
+    assert [world.run(guarded), world.run(guarded), world.run(guarded)] == ["substitute", "fine", "fine"]
+
+
+def test_a_retry_outside_and_a_hedge_inside(world: Any):
+    policy = world.policy(Retry(3, base=0), Cache(60), Hedge(5, idempotent=True))
+    guarded = policy(world.function(Script(DOWN, (0, "fine"), DOWN)))
+    assert [world.run(guarded), world.run(guarded)] == ["fine", "fine"]
+
+
+def test_a_key_function(world: Any):
+    guarded = world.policy(Cache(60, key=lambda name, **_: name.lower()))(world.function(Counter()))
+    assert [world.run(guarded, name)[0] for name in ("A", "a", "B")] == [1, 1, 2]
+
+
+@pytest.mark.parametrize("key", [lambda *args: 1 / 0, lambda *args: [], None])
+def test_without_a_key_there_is_no_cache(world: Any, key: Any):
+    policy = world.policy(Cache(60, stale_for=5, key=key))
+    heard: list[Any] = []
+    policy.on("uncached", lambda event: heard.append(type(event.detail)))
+    guarded = policy(world.function(Counter()))
+    assert [world.run(guarded, [])[0] for _ in range(2)] == [1, 2]
+    assert len(heard) == 2
+
+
+def test_a_value_past_its_time_is_given_while_a_new_one_is_fetched():
+    world = LoopWorld()
+    guarded = world.policy(Cache(1, refresh_for=5), Bulkhead(1))(world.function(Script((0, 1), (0.1, 2), (0.1, 3))))
+
+    async def main() -> None:
+        assert await guarded() == 1
+        await asyncio.sleep(1)
+        assert [await guarded() for _ in range(5)] == [1] * 5
+        await asyncio.sleep(0.2)
+        assert await guarded() == 2
+        await asyncio.sleep(6)
+        assert await guarded() == 3
+
+    world.runner.run(main())
+    world.close()
+
+
+def test_in_the_background_also_in_threads():
+    policy = Policy("p", Cache(1e-9, refresh_for=60))
+    called: list[int] = []
+    done = threading.Event()
+
+    def fetch() -> int:
+        called.append(threading.get_ident())
+        if len(called) == 2:
+            done.set()
+        return len(called)
+
+    guarded = policy(fetch)
+    assert [guarded(), guarded()] == [1, 1]
+    assert done.wait(20)
+    assert called[1] != called[0]
+
+
+def test_one_task_fetches_for_all():
+    world = LoopWorld()
+    guarded = world.policy(Cache(60))(world.function(Script((0.1, "fetched"), (0.1, "again"))))
+
+    async def main() -> list[str]:
+        return await asyncio.gather(*(guarded() for _ in range(10)))
+
+    assert world.runner.run(main()) == ["fetched"] * 10
+    assert world.now == 100_000_000
+    world.close()
+
+
+def test_who_waited_for_a_fetch_that_failed_goes_on_for_himself():
+    world = LoopWorld()
+    guarded = world.policy(Cache(60))(world.function(Script((0.1, ConnectionError()), *[(0.1, "fine")] * 3)))
+
+    async def main() -> list[Any]:
+        return await asyncio.gather(*(guarded() for _ in range(4)), return_exceptions=True)
+
+    first, *others = world.runner.run(main())
+    assert isinstance(first, ConnectionError)
+    assert others == ["fine"] * 3
+    assert world.now == 200_000_000
+    world.close()
+
+
+def test_one_thread_fetches_for_all():
+    policy = Policy("p", Cache(60))
+    began, release = threading.Event(), threading.Event()
+    calls: list[int] = []
+
+    def fetch() -> str:
+        calls.append(1)
+        began.set()
+        release.wait(20)
+        return "fetched"
+
+    guarded, found = policy(fetch), []
+    threads = [threading.Thread(target=lambda: found.append(guarded())) for _ in range(4)]
+    threads[0].start()
+    began.wait(20)
+    for thread in threads[1:]:
+        thread.start()
+    release.set()
+    for thread in threads:
+        thread.join(20)
+    assert found == ["fetched"] * 4
+    assert len(calls) == 1
+
+
+def test_a_call_inside_the_one_that_fetches_does_not_wait(world: Any):
+    policy = world.policy(Cache(60))
+    calls: list[int] = []
+
+    def sync(depth: int = 0) -> str:
+        calls.append(1)
+        return str(policy.call(sync)) if len(calls) == 1 else "inner"
+
+    async def asynchronous() -> str:
+        calls.append(1)
+        return await policy.acall(asynchronous) if len(calls) == 1 else "inner"
+
+    if isinstance(world, SyncWorld):
+        assert policy.call(sync) == "inner"
+    elif isinstance(world, LoopWorld):
+        assert world.runner.run(policy.acall(asynchronous)) == "inner"
+
+
+def test_a_million_entries_are_bounded():
+    guarded = Policy("p", Cache(60, entries=100))(lambda key: key)
+    for key in range(1000):
+        assert guarded(key) == key
+    kept = guarded.policy.layers[0].kept.entries  # type: ignore[attr-defined]
+    assert len(kept) == 100
+    assert [kept.find((guarded.__wrapped__, ((key,), ()))) is not None for key in (899, 900)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"fresh_for": 0}, "at least"), ({"entries": 0}, "at least 1"), ({"key": 3}, "must be a function")],
+)
+def test_bad_input(options: dict[str, Any], message: str):
+    with pytest.raises(ConfigurationError, match=message):
+        Cache(**{"fresh_for": 1, **options})
+
+
+def test_no_block_is_cached():
+    with pytest.raises(ConfigurationError, match="AB8"):
+        Policy("p", Cache(1)).attempts()

@@ -1,0 +1,127 @@
+"""An Idempotency in Python: a call with a key is executed once (rules KE7 to KE9)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from backstay import ConfigurationError, Hedge, Idempotency, Policy, Retry
+from backstay.errors import KeyConflict, KeyInUse
+from backstay.keeping import idempotency_key
+from tests.support.trio_world import TrioWorld
+from tests.support.worlds import LoopWorld, Script, SyncWorld
+
+DOWN = (0, TimeoutError("no answer"))
+
+
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def world(request: pytest.FixtureRequest) -> Iterator[Any]:
+    worlds: dict[str, Any] = {"sync": SyncWorld, "asyncio": LoopWorld, "trio": lambda: TrioWorld(Policy)}
+    world: Any = worlds[request.param]()
+    yield world
+    world.close()
+
+
+KEYED = Idempotency(60, key=lambda order, *_: order)
+
+
+def test_a_key_that_was_used_replays_the_result(world: Any):
+    guarded = world.policy(KEYED)(world.function(Script((0, "paid"), (0, "other"), (0, "again"))))
+    assert [world.run(guarded, "A"), world.run(guarded, "A"), world.run(guarded, "B")] == ["paid", "paid", "other"]
+    world.pass_time(60)
+    assert world.run(guarded, "A") == "again"
+
+
+def test_also_when_the_result_is_none(world: Any):
+    guarded = world.policy(KEYED)(world.function(Script((0, None), (0, "again"))))
+    assert [world.run(guarded, "A"), world.run(guarded, "A")] == [None, None]
+
+
+def test_a_call_that_failed_may_be_tried_again(world: Any):
+    guarded = world.policy(KEYED)(world.function(Script(DOWN, (0, "paid"))))
+    with pytest.raises(TimeoutError):
+        world.run(guarded, "A")
+    assert [world.run(guarded, "A"), world.run(guarded, "A")] == ["paid", "paid"]
+
+
+def test_other_arguments_are_refused(world: Any):
+    guarded = world.policy(KEYED)(world.function(Script((0, "paid"), (0, "twice"))))
+    assert world.run(guarded, "A", 5) == "paid"
+    with pytest.raises(KeyConflict, match="the key was used with other arguments"):
+        world.run(guarded, "A", 6)
+
+
+def test_it_declares_what_is_inside(world: Any):
+    policy = world.policy(KEYED, Retry(2, base=0), Hedge(5))
+    assert policy[Retry].options.idempotent
+    assert policy[Hedge].options.idempotent
+    assert world.run(policy(world.function(Script(DOWN, (0, "paid")))), "A") == "paid"
+
+
+def test_the_key_of_a_block():
+    world = SyncWorld()
+    guarded = world.policy(Idempotency(60))(world.function(Script((0, 1), (0, 2), (0, 3))))
+    with idempotency_key("order 7"):
+        assert [guarded(), guarded()] == [1, 1]
+    assert [guarded(), guarded()] == [2, 3]  # no key: nothing is known of them
+
+
+def test_the_key_of_a_block_in_a_task():
+    world = LoopWorld()
+    guarded = world.policy(Idempotency(60))(world.function(Script((0, 1), (0, 2))))
+
+    async def main() -> list[int]:
+        with idempotency_key("order 7"):
+            return [await guarded(), await guarded()]
+
+    assert world.runner.run(main()) == [1, 1]
+    world.close()
+
+
+def test_a_key_function_that_fails_fails_the_call(world: Any):
+    script = Script((0, "paid"))
+    with pytest.raises(ZeroDivisionError):
+        world.run(
+            world.policy(Retry(3, on=ArithmeticError), Idempotency(key=lambda _: 1 // 0))(world.function(script)), "A"
+        )
+    with pytest.raises(ConfigurationError, match="the key has no hash"):
+        world.run(world.policy(Idempotency(key=lambda _: []))(world.function(script)), "A")
+    assert not script.calls
+
+
+def test_who_comes_meanwhile_waits_for_the_result():
+    world = LoopWorld()
+    guarded = world.policy(KEYED)(world.function(Script((0.1, "paid"), (0, "twice"))))
+
+    async def main() -> Any:
+        return await asyncio.gather(guarded("A"), guarded("A"), guarded("B"))
+
+    assert world.runner.run(main()) == ["paid", "paid", "twice"]
+    world.close()
+
+
+def test_and_is_the_next_to_try_if_it_fails():
+    world = LoopWorld()
+    guarded = world.policy(KEYED)(world.function(Script((0.1, TimeoutError()), (0.1, "paid"), (0, "twice"))))
+
+    async def main() -> Any:
+        return await asyncio.gather(guarded("A"), guarded("A"), guarded("A"), return_exceptions=True)
+
+    first, *others = world.runner.run(main())
+    assert isinstance(first, TimeoutError)
+    assert others == ["paid", "paid"]
+    assert world.now == 200_000_000
+    world.close()
+
+
+def test_a_call_inside_one_with_its_key_is_refused():
+    policy = Policy("p", Idempotency(key=lambda *_: "A"))
+
+    def outer() -> str:
+        return policy.call(outer)
+
+    with pytest.raises(KeyInUse):
+        policy.call(outer)
