@@ -66,7 +66,7 @@ DETAILS: dict[str, tuple[str, Callable[[Any], object]]] = {
     "pushback": ("limit", int),
     "hedge": ("attempts", int),
     "limit": ("limit", int),
-    "uncached": ("error", str),
+    "uncached": ("why", str),
 }
 SAID = (*dict.fromkeys(name for name, _ in DETAILS.values()), "failure")  # in the sentence; the rest is in attributes
 
