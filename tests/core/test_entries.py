@@ -46,7 +46,7 @@ def test_it_keeps_what_a_list_would_keep(most: int, steps: list[Any]) -> None:
     entries, naive = Entries(most), Naive(most)
     for what, *about in steps:
         if what == "keep":
-            entries.keep(*about, None, 0)
+            entries.keep(about[0], about[1], None, 0)
             naive.keep(*about)
         elif what == "find":
             entry = entries.find(*about)
