@@ -18,7 +18,7 @@ VECTORS = {
     if "pending" not in vector
 }
 #  how many of the vectors a runner must be able to express, at least
-SHARE = {"sync": 0.55, "asyncio": 0.85}
+SHARE = {"sync": 0.53, "asyncio": 0.85}  # a thread in virtual time hedges nothing
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
