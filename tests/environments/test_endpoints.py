@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from backstay import Bulkhead, Policy
+from backstay import Bulkhead, ConcurrencyLimit, Policy
 from backstay.environments import HealthLevel, Recorded, RuntimeEnvironmentManager
 from backstay.environments.draining import Drain, inside
 from backstay.environments.endpoints import ProbeEndpoints
@@ -135,10 +135,11 @@ class TestDrain:
         assert order == ["step, ready 503", "call"]
         assert drain.report == ["stop accepting: done", "flush: done", "no call is inside"]
 
-    def test_calls_inside_a_keyed_bulkhead_count(self):
+    def test_calls_inside_any_gate_with_places_count(self):
         tenants = Policy("tenants", Bulkhead(2)).keyed(lambda tenant: tenant)
         before = inside()
         assert tenants.call(lambda tenant: inside(), "a") == before + 1
+        assert Policy("adaptive", ConcurrencyLimit()).call(inside) == before + 1
         assert inside() == before
 
     def test_the_time_is_bounded(self):

@@ -5,7 +5,7 @@ Rules:
 DR1   At the signal readiness goes: nobody sends new work once that is known. It takes a while to be known, so for
       `settle` seconds everything goes on.
 DR2   Then the registered functions run, in their order, each bounded by the time that is left.
-DR3   Then it waits until no call is inside a bulkhead of this process, or until the time is up.
+DR3   Then it waits until no call is inside a bulkhead or a concurrency limit of this process, or until the time is up.
 DR4   All of it takes at most `grace` less `reserve` seconds: the platform kills after `grace`.
 DR5   Last, the handler that was there before runs; if there was none, the process ends as the signal has it.
 DR6   A second signal ends the wait.
@@ -22,6 +22,7 @@ from backstay import forking
 from backstay.environments.bounded import bounded
 from backstay_core.failure import ConfigurationError, UnifiedError
 from backstay_core.strategies.bulkhead import Places
+from backstay_core.strategies.concurrency_limit import Slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,14 +37,18 @@ STEP = 0.05  # s between two looks at who is inside
 
 
 def inside() -> int:
-    """Calls that are inside a bulkhead of this process now."""
+    """Calls that are inside a bulkhead or a concurrency limit of this process now."""
     seen = {
         id(layer): layer
         for policy in forking.policies()
         for layer in forking.layers(policy)
-        if isinstance(layer, Places)
+        if isinstance(layer, (Places, Slots))
     }
-    return sum(places.options.limit - places.free - places.waiting for places in seen.values())
+    return sum(_limit(layer) - layer.free - layer.waiting for layer in seen.values())
+
+
+def _limit(layer: Places | Slots) -> int:
+    return layer.limit if isinstance(layer, Slots) else layer.options.limit
 
 
 class Drain:
