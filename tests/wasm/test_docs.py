@@ -9,6 +9,8 @@ import pytest
 
 import backstay_wasm.policy
 from backstay_core import documents, engine
+from backstay_core.failure import FAILED, KINDS, NEUTRAL, OK
+from backstay_core.strategies.retry import HELPS
 from backstay_wasm import recovery
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +34,30 @@ def test_every_kind_of_error_is_listed():
     assert len(kinds) > 8
     for text in (GUIDE, (ROOT / "wit" / "types.wit").read_text("utf-8")):
         assert [kind for kind in sorted(kinds) if f"`{kind}`" not in text] == []
+
+
+def test_the_table_of_kinds_is_that_of_the_core():
+    """What the guide says of each kind of failure, all of them."""
+    verdicts = {FAILED: "counts a failure", NEUTRAL: "ignores it", OK: "counts a success"}
+    said = {}
+    rows = re.findall(r"^\| (`[a-z`, ]+) \| ([^|`]+) \| (tries[^|]*|does not) \|$", GUIDE, re.MULTILINE)
+    for kinds, breaker, retry in rows:
+        for kind in re.findall("[a-z]+", kinds):
+            said[kind] = (breaker.split(":")[0], retry.split(",")[0])
+    assert said == {
+        kind: (
+            verdicts[verdict],
+            "does not" if retry not in HELPS else "tries again" if executed == "no" else "tries again if `idempotent`",
+        )
+        for kind, (_, verdict, retry, executed, _) in KINDS.items()
+    }
+
+
+def test_the_reasons_of_refusals_are_listed():
+    vectors = (ROOT / "tests" / "conformance" / "vectors").glob("*.json")
+    reasons = set(re.findall(r'"rejected", "([A-Z_]+)"', "".join(path.read_text("utf-8") for path in vectors)))
+    assert len(reasons) > 5
+    assert [reason for reason in sorted(reasons) if f"`{reason}`" not in GUIDE] == []
 
 
 def test_the_numbers_are_those_of_the_code():

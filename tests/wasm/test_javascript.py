@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,12 +104,30 @@ def test_the_guide_for_hosts_leads_to_a_host_that_works(js_package: Path, compon
     assert list(files) == ["transpile.mjs", "host.mjs", "try.mjs"]
     for name, code in files.items():
         (tmp_path / name).write_text(code)
+    (tmp_path / "package.json").write_text('{"type": "commonjs"}')  # as `npm init` makes it
     (tmp_path / "node_modules").symlink_to(SOURCE / "node_modules")
     transpiled = node("transpile.mjs", component, cwd=tmp_path)
     assert transpiled.returncode == 0, transpiled.stderr
     run = node("try.mjs", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert f"It prints\n\n```\n{run.stdout}```\n" in guide
+    shutil.copy(HERE / "guide.mjs", tmp_path)
+    run = node("guide.mjs", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert re.findall(r"^(.*); in flight: (\d)$", run.stdout, re.MULTILINE) == [
+        ("a value: fine", "0"),
+        ("an error: its own", "0"),
+        ("no such kind: invalid-event: a failure is the name of a kind or a JSON object; got 'nonsense'", "0"),
+        ("a mistake in kindOf: no kind", "0"),
+        ("a deadline: the deadline has passed", "0"),
+        ("gone at once: gone", "0"),
+        ("gone before: gone", "0"),
+        ("no place: one: bulkhead", "2"),
+        ("left the queue", "1"),
+        ("left, next", "0"),
+        ("undefined at 0", "0"),
+        ("TIMED_OUT at 1", "0"),
+    ]
 
 
 # -- conformance
