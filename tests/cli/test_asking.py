@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 from typing import Any
 
@@ -44,6 +45,11 @@ class TestClassify:
     @pytest.mark.parametrize("error", [ConnectionRefusedError, ConnectionResetError, TimeoutError, KeyError, TypeError])
     def test_agrees_with_what_policies_do(self, error: type[Exception]):
         assert {failure.kind for _, failure in meanings(error.__name__)} == {classify(error()).kind}
+
+    def test_knows_every_exception_of_python(self):
+        for name, value in vars(builtins).items():
+            if isinstance(value, type) and issubclass(value, BaseException) and value.__name__ == name:
+                assert meanings(name), name
 
     def test_answers_every_question_about_every_kind(self):
         for kind in KINDS:

@@ -15,7 +15,7 @@ from typing import Any
 import click
 import pytest
 
-from backstay import cli
+from backstay import cli, configuration
 from backstay_core.config.template import template
 from tests.cli.test_cli import ENV
 
@@ -209,6 +209,55 @@ def test_a_file_of_any_sort_is_one_line_and_1(command: str, sort: str, capsys: p
     assert (out + err).count("\n") == 1
     assert FILES[sort] in said
     assert "backstay.toml" in said
+
+
+#  a name that would clear the screen, forge a line, turn the direction of writing
+HOSTILE = """
+[policies."a\\u001b[2J\\nADVICE\\u202e\\u0007日本"]
+strategies = [
+    {kind = "fallback", value = "\\u001b[31m"},
+    {kind = "retry", on = "b\\u001b[31m\\n", results = "c\\u001b\\n"},
+]
+"""
+HALF = '{"policies": {"\\ud800": {"strategies": []}}}'
+
+
+@pytest.mark.parametrize("command", [*READS_A_FILE, "policy diagram --mermaid"])
+def test_names_in_a_file_are_only_text_to_a_terminal(command: str, capsys: pytest.CaptureFixture[str]):
+    for file, text in (("hostile.toml", HOSTILE), ("half.json", HALF)):
+        Path(file).write_text(text, "utf-8")
+        assert cli.main([*command.split(), file]) == (file == "hostile.toml" and command == "policy lint")
+        printed = capsys.readouterr().out
+        assert all(line.isprintable() for line in printed.split("\n")), printed
+        assert "\nADVICE" not in printed
+
+
+def test_an_error_is_only_text_to_a_terminal(capsys: pytest.CaptureFixture[str]):
+    Path("hostile.toml").write_text(HOSTILE, "utf-8")
+    for arguments in (["policy", "list", "no\x1b[2J.toml"], ["policy", "explain", "hostile.toml", "--policy", "x"]):
+        assert cli.main(arguments) == 1
+        assert capsys.readouterr().err.removesuffix("\n").isprintable()
+
+
+@pytest.mark.parametrize("command", READS_A_FILE)
+def test_a_file_is_read_once(command: str, monkeypatch: pytest.MonkeyPatch):
+    """Or one that is replaced meanwhile would be another one than that which was found good."""
+
+    def then_gone(file: str) -> configuration.Examined:
+        examined = examine(file)
+        Path(file).unlink()
+        return examined
+
+    examine = configuration.examine
+    monkeypatch.setattr(configuration, "examine", then_gone)
+    assert cli.main(line(command)) == 0
+
+
+def test_what_an_encoding_lacks_is_escaped():
+    Path("names.toml").write_text('policies."日本" = {strategies = []}', "utf-8")
+    command = [sys.executable, "-m", "backstay", "policy", "list", "names.toml"]
+    done = subprocess.run(command, capture_output=True, env={**ENV, "PYTHONIOENCODING": "latin-1"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, rb"\u65e5\u672c: no strategies" + b"\n", b"")
 
 
 @pytest.mark.parametrize("command", READS_A_FILE)

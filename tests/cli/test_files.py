@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +67,55 @@ class TestInit:
         assert Path("mine.toml").read_text(encoding="utf-8") == "# mine"
         said(capsys, 0, "init", "mine.toml", "--force", "--name", "quotes")
         assert said(capsys, 0, "policy", "list", "mine.toml").startswith("quotes: timeout > retry > ")
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["--name", ""], "must not be empty"),
+            (["backstay.json"], "would be read as JSON"),
+            (["--name", "\udcff"], "Unicode text"),
+            (["\udcff.toml"], "Unicode text"),
+        ],
+    )
+    def test_what_would_be_no_good_file_is_refused(
+        self, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    ):
+        assert said in refused(capsys, 2, "init", *arguments)
+        assert [*Path().iterdir()] == []
+
+    @pytest.mark.skipif(os.name != "posix", reason="names that not every system has")
+    @pytest.mark.parametrize("name", ["a\nb = 1.toml", 'a".toml', "größe.toml"])
+    def test_a_file_of_any_name_is_good(self, name: str, capsys: pytest.CaptureFixture[str]):
+        said(capsys, 0, "init", name, "--name", name)
+        assert "good; 1 policy" in said(capsys, 0, "validate", name)
+
+    @pytest.mark.skipif(os.name != "posix", reason="a limit on the size of files")
+    @pytest.mark.parametrize("there", [True, False])
+    def test_where_the_disk_is_full_nothing_changes(self, there: bool):
+        if there:
+            Path("backstay.toml").write_text("# mine", "utf-8")
+        code = (
+            "import resource, sys\n"
+            "from backstay import cli\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+            f"sys.exit(cli.main({['init', *(['--force'] if there else [])]}))\n"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert "cannot be written" in done.stderr
+        assert [(path.name, path.read_text("utf-8")) for path in Path().iterdir()] == (
+            [("backstay.toml", "# mine")] if there else []
+        )
+
+    @pytest.mark.skipif(os.name != "posix", reason="links and rights")
+    def test_writing_over_a_file_keeps_its_rights_and_links(self, capsys: pytest.CaptureFixture[str]):
+        Path("real.toml").touch(0o640)
+        Path("link.toml").symlink_to("real.toml")
+        said(capsys, 0, "init", "link.toml", "--force")
+        assert Path("link.toml").is_symlink()
+        assert Path("real.toml").stat().st_mode & 0o777 == 0o640
+        assert "kind" in Path("real.toml").read_text("utf-8")
+        assert len([*Path().iterdir()]) == 2
 
     def test_where_nothing_can_be_written_is_one_line(self, capsys: pytest.CaptureFixture[str]):
         assert "cannot be written" in refused(capsys, 1, "init", "no/such/folder.toml")

@@ -22,6 +22,21 @@ def problems(text: str, bind: Any = None) -> list[str]:
     return [str(problem) for problem in check(tomllib.loads(text), bind)]
 
 
+def test_names_of_the_file_in_messages_are_quoted_and_not_too_many():
+    shared = "".join(f'[shared."s\\u001b{i}"]\nkind = "bulkhead"\nlimit = 1\n' for i in range(30))
+    [said] = problems(policy('shared = "zzzzzzz"') + shared)
+    assert said.isprintable()
+    assert said.endswith('"s\\x1b19", 10 more')
+
+
+def test_a_name_that_will_be_bound_counts_as_given():
+    """Or a file is good until the program that binds it refuses it."""
+    text = policy('kind = "rate_limit"\nlimit = 1\non = "mine"')
+    [said] = problems(text, {"mine": Matcher()})
+    assert problems(text) == [said]
+    assert "which nobody hears without decrease" in said
+
+
 class Matcher:
     """What a host that is not Python binds: it judges failures by itself."""
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from backstay import ConfigurationError, load
+from backstay.configuration import documents, examine
 from backstay.configuration.files import LARGEST, read
+from backstay.configuration.lines import Scanner, Toml
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="POSIX files")
 
@@ -133,6 +135,33 @@ def test_what_is_no_document(tmp_path: Path, name: str, text: str, said: str):
     path = tmp_path / name
     path.write_text(text, "utf-8")
     assert refused(path).startswith(f"{path}{said}")
+
+
+@pytest.mark.parametrize("key", ["a" + ".a" * 20_000, ' "a" . ' * 20_000 + "a"])
+def test_a_key_of_very_many_parts(tmp_path: Path, key: str):
+    """Which tomllib would take hours for, if it were as long as a file may be."""
+    (tmp_path / "x.toml").write_text(f"policies = {{}}\n{key} = 1\n", "utf-8")
+    assert refused(tmp_path / "x.toml").endswith("x.toml:2: is nested too deep")
+
+
+def test_dots_in_texts_are_no_parts_of_a_key(tmp_path: Path):
+    (tmp_path / "x.toml").write_text(f"policies = {{}}  # {'.' * 200}\n'$schema' = '{'a.' * 200}'\n", "utf-8")
+    assert load(tmp_path / "x.toml").policies == {}
+
+
+def test_lines_are_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """However many problems there are."""
+    (tmp_path / "x.toml").write_text("".join(f"key{i} = 1\n" for i in range(100)), "utf-8")
+    scans: list[Toml] = []
+
+    class Counted(Toml):
+        def scan(self) -> Scanner:
+            scans.append(self)
+            return super().scan()
+
+    monkeypatch.setattr(documents, "Toml", Counted)
+    assert [problem.line for problem in examine(tmp_path / "x.toml").problems] == [*range(1, 101)]
+    assert len(scans) == 1
 
 
 @pytest.mark.parametrize("path", [None, 3, b"\0", "a\0b", object(), ["x"]])

@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
-from backstay import CircuitBreaker, ConfigurationError, Fallback, Inject, Policy, Retry
+import backstay
+import backstay_core
+from backstay import Cache, CircuitBreaker, ConfigurationError, Fallback, Inject, Policy, Retry
 from backstay import logging as module
 from backstay.logging import CorrelationFilter, add_correlation_id, correlated, correlation_id, log_events
 from backstay.watching import EVENTS
+from backstay_core.strategies.breaker import MODES, TRANSITIONS
 
 
 class Kept(logging.Handler):
@@ -104,7 +109,52 @@ def test_levels_are_the_users(kept):
     assert [record.levelname for record in records] == ["CRITICAL"]
     with pytest.raises(ConfigurationError, match="did you mean 'refused'"):
         log_events(logger, levels={"refussed": 10})
-    assert set(module.LEVELS) | set(module.DETAILS) <= set(EVENTS)
+
+
+def test_every_event_has_a_row():
+    """What is emitted is in the table, and what the table has is emitted."""
+    sources = [path for package in (backstay, backstay_core) for path in Path(package.__path__[0]).rglob("*.py")]
+    calls = re.findall(r"\.tell\((.*)", "".join(path.read_text("utf-8") for path in sources))
+    told = {name for call in calls for name in re.findall(r"[\"'](\w+)[\"']", call)}
+    assert told | {event for _, event, _, _ in TRANSITIONS} | set(MODES) == set(EVENTS)
+
+
+def test_nothing_from_elsewhere_forges_a_line(kept):
+    logger, records = kept
+    policy = Policy("quotes\nERROR:root:all is lost", Retry(2, backoff="constant", base=0.001))
+    policy.on("*", log_events(logger))
+    with correlated("req-7\nERROR:root:\x1b[31mall is lost" + "!" * 1000), pytest.raises(ConnectionRefusedError):
+        policy.call(fail)
+    [record] = records
+    CorrelationFilter().filter(record)
+    line = logging.Formatter("%(correlation_id)s %(policy)s %(message)s").format(record)
+    assert line.isprintable()
+    assert len(record.correlation_id) < 220
+
+
+def test_what_a_key_function_raises_is_told_by_its_class(kept):
+    logger, records = kept
+
+    def key(account: str) -> str:
+        raise LookupError(f"no such account: {account}\nERROR:root:all is lost")
+
+    policy = Policy("p", Cache(1.0, key=key))
+    policy.on("*", log_events(logger))
+    policy.call(str, "hunter2")
+    assert [record.getMessage() for record in records] == ["p: cache: uncached, raised LookupError"]
+    assert "hunter2" not in str(vars(records[0]))
+
+
+def test_a_keyed_policy_says_of_which_key(kept):
+    logger, records = kept
+    policy = Policy("hosts", CircuitBreaker.consecutive(1, open_for=30, open_jitter=0))
+    policy.on("*", log_events(logger))
+    hosts = policy.keyed(key=lambda host: host)
+    with pytest.raises(ConnectionRefusedError):
+        hosts.call(lambda host: fail(), "a\nb")
+    [record] = records
+    assert record.getMessage() == r"hosts: circuit_breaker: opened, key a\nb, open_for 30 s"
+    assert record.key == r"a\nb"
 
 
 @pytest.mark.parametrize("logger", [None, print, "shop", logging])

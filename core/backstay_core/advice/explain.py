@@ -4,6 +4,7 @@ from backstay_core.advice.bounds import Bounds, longest_pauses, worst_case
 from backstay_core.clock import to_seconds
 from backstay_core.failure import NEVER
 from backstay_core.options import PPM
+from backstay_core.printable import printable
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.cache import Cache
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
@@ -43,7 +44,7 @@ def share(ppm: int) -> str:
 
 def explain(strategies: "Strategies") -> "list[str]":
     """A sentence for each strategy, outermost first."""
-    return [SENTENCES[options.KIND](options, strategies[:i]) for i, options in enumerate(strategies)]
+    return [printable(SENTENCES[options.KIND](options, strategies[:i])) for i, options in enumerate(strategies)]
 
 
 def explain_worst_case(strategies: "Strategies") -> "list[str]":

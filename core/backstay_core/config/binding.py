@@ -50,7 +50,7 @@ class Bindings:
     def __init__(self, bound: "Mapping[str, Any] | None") -> None:
         self._bound = bound
         self.used: "list[str]" = []
-        self.needed: "list[str]" = []
+        self.needed: "dict[str, None]" = {}  # in the order of the document
 
     def names(self) -> "tuple[str, ...]":
         return tuple(self._bound or ())
@@ -75,8 +75,7 @@ class Bindings:
 
     def missing(self, name: str, path: "Path", known: "tuple[str, ...]", problems: "list[Problem]") -> None:
         if self._bound is None:
-            if name not in self.needed:
-                self.needed.append(name)
+            self.needed[name] = None
         else:
             problems.append(unknown(path, "name", name, known + self.names(), "neither built in nor bound; there are"))
 
@@ -97,7 +96,8 @@ class Bindings:
                 parts.append(name)
             else:
                 self.missing(name, where, KIND_NAMES, problems)
-        if len(problems) > before or not parts:
+                parts.append(_NOBODY)
+        if len(problems) > before:
             return None
         if not several:
             return parts[0]
@@ -134,6 +134,16 @@ class Bindings:
         except Exception as error:
             problems.append(Problem(path, shortened(str(error))))
         return found
+
+
+class _Nobody:
+    """Stands in for a name that will be bound later, so that what fits it is asked for all the same."""
+
+    def matches(self, failure: Failure) -> bool:
+        return False
+
+
+_NOBODY = _Nobody()
 
 
 def _nothing(failure: "Any") -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _BARE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 MOST_SHOWN = 20  # problems in the text of an error
 LONGEST_NAME = 60  # characters of a key in a message
+MOST_KNOWN = 20  # names that a message offers
 
 
 def path_text(path: "Path") -> str:
@@ -66,7 +67,9 @@ def unknown(path: "Path", what: str, name: str, known: "tuple[str, ...]", listed
     hint = nearest(name, known) if len(name) <= LONGEST_NAME else None
     message = f"unknown {what} {quoted(name)}"
     if hint is None:
-        message += f"; {listed} {', '.join(known) or 'none'}"
+        offered = [quoted(each) for each in known[:MOST_KNOWN]]
+        more = [f"{len(known) - MOST_KNOWN} more"] if len(known) > MOST_KNOWN else []
+        message += f"; {listed} {', '.join(offered + more) or 'none'}"
     return Problem(path, message, hint)
 
 

@@ -121,12 +121,12 @@ class Walk:
             self.say(path + ("strategies",), f"must be a list of tables; got {shown(rows)}")
             rows = []
         strategies = [self.read_strategy(path + ("strategies", i), row) for i, row in enumerate(rows)]
-        taken = []
+        taken = set()
         for index, strategy in enumerate(strategies):
             if isinstance(strategy, Reference):
                 if strategy.name in taken:
                     self.say(path + ("strategies", index), f"{quoted(strategy.name)} stands in this policy twice")
-                taken.append(strategy.name)
+                taken.add(strategy.name)
         if "failures" in table:
             self.judge_by(path + ("failures",), table["failures"], strategies)
         self.policies[name] = (strategies, seed)

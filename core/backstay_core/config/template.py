@@ -59,7 +59,7 @@ EXAMPLES = {
 }
 
 HEADER = """\
-## Backstay's configuration: backstay.load("{file}") makes the policies below, outermost strategy first.
+## Backstay's configuration: backstay.load({file}) makes the policies below, outermost strategy first.
 ##
 ## What stands behind a single "#" is an option with its default, or with an example where it has none.
 ## Times are in seconds. In the environment, BACKSTAY__POLICIES__{variable}__STRATEGIES__1__ATTEMPTS=5 overrides
@@ -105,7 +105,7 @@ def template(
     """The text of a configuration file with one policy, `name`, and comments on all options."""
     known = strategies or STRATEGIES
     variable = "".join([char if char.isalnum() and char.isascii() else "_" for char in name]).upper()
-    lines = [HEADER.format(file=file, variable=variable)]
+    lines = [HEADER.format(file=toml_value(file), variable=variable)]
     key = toml_key(name)
     lines.append(f"[policies.{key}]")
     lines.extend([_comment(row) for row in POLICY_ROWS if row.name != "strategies"])

@@ -19,6 +19,7 @@ from backstay_core.environments.reading import Once
 from backstay_core.environments.signals import SIGNALS, SPECIAL_KINDS, Signal, Veto
 from backstay_core.failure import ConfigurationError, shown
 from backstay_core.options import nearest
+from backstay_core.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,13 +151,8 @@ def _says(signal: Signal, probe: "Probe") -> "str | None":
     if not result:
         return None
     source = ", ".join(signal.questions)
-    quoted = f": {printable(result)}" if isinstance(result, str) else ""
+    quoted = f": {printable(result[:LONGEST_QUOTE])}" if isinstance(result, str) else ""
     return f"{signal.says}{quoted} ({source})"
-
-
-def printable(text: str) -> str:
-    """A line of it, of which a terminal makes nothing else."""
-    return "".join([char if char.isprintable() else "?" for char in text[:LONGEST_QUOTE]])
 
 
 def environment_named(name: "Any", by: str) -> RuntimeEnvironment:

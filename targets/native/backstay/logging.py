@@ -20,6 +20,7 @@ from backstay.watching import EVENTS
 from backstay_core.clock import to_seconds
 from backstay_core.failure import ConfigurationError, Failure
 from backstay_core.options import nearest
+from backstay_core.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,48 +40,31 @@ if TYPE_CHECKING:
 
 __all__ = ["CorrelationFilter", "add_correlation_id", "correlated", "correlation_id", "log_events"]
 
-#  how loud an event is; those that are not here are INFO. A refusal is one of thousands while a circuit is open.
-LEVELS = {
-    "refused": logging.DEBUG,
-    "hit": logging.DEBUG,
-    "miss": logging.DEBUG,
-    "stale": logging.WARNING,
-    "uncached": logging.WARNING,
-    "opened": logging.WARNING,
-    "reopened": logging.WARNING,
-    "renewed": logging.WARNING,
-    "budget_exhausted": logging.WARNING,
-    "wait_over": logging.WARNING,
-    "injected": logging.WARNING,
-    "switched_on": logging.WARNING,
-    "forced_open": logging.WARNING,
-    "disabled": logging.WARNING,
+#  how the detail of an event is written down, by what it is
+WRITTEN: dict[str, Callable[[Any], object]] = {
+    "pause": to_seconds,
+    "open_for": to_seconds,
+    "fault": str,
+    "limit": int,
+    "attempts": int,
+    "raised": lambda error: type(error).__name__,
 }
-
-#  what the detail of an event is called, and how it is written down
-DETAILS: dict[str, tuple[str, Callable[[Any], object]]] = {
-    "retry": ("pause", to_seconds),
-    "opened": ("open_for", to_seconds),
-    "reopened": ("open_for", to_seconds),
-    "injected": ("fault", str),
-    "pushback": ("limit", int),
-    "hedge": ("attempts", int),
-    "limit": ("limit", int),
-    "uncached": ("why", str),
-}
-SAID = (*dict.fromkeys(name for name, _ in DETAILS.values()), "failure")  # in the sentence; the rest is in attributes
+LONGEST_ID = 200  # characters
+SAID = ("key", *WRITTEN, "failure")  # in the sentence; the rest is in attributes
 
 
 class correlated:
     """``with correlated(id):`` what is done inside belongs together; without an `id` it joins what is around it, or
-    makes one when it is first asked for. Raises `ConfigurationError` for an `id` that is no text, or empty."""
+    makes one when it is first asked for. An `id` often comes from elsewhere: line ends and whatever else a log could
+    take for more than text are escaped in it, and it is cut to 200 characters. Raises `ConfigurationError` for one that
+    is no text, or empty."""
 
     __slots__ = ("_id", "_token")
 
     def __init__(self, id: str | None = None) -> None:
         if id is not None and (not isinstance(id, str) or not id):
             raise ConfigurationError(f"correlated(id=…) is a text that is not empty; got {id!r}")
-        self._id = id
+        self._id = id if id is None else printable(id[:LONGEST_ID])
         self._token: Token[correlated | None] | None = None
 
     @property
@@ -134,15 +118,15 @@ def log_events(
     """A listener for ``policy.on("*", …)`` that writes a line for each event.
 
     A logger of the standard library gets a sentence, with the values as attributes of the record; one of structlog gets
-    the event's name and the values: ``policy``, ``strategy``, ``pause`` or ``open_for`` in seconds, ``fault``,
-    ``failure`` and ``error`` (its kind, and the exception's class: messages may hold secrets), ``correlation_id``.
-    `levels` overrides how loud events are, by name. Raises `ConfigurationError` for what is no logger, and for events
-    that do not exist.
+    the event's name and the values: ``policy``, ``strategy``, ``key`` (of a keyed policy), ``pause`` or ``open_for`` in
+    seconds, ``fault``, ``limit``, ``attempts``, ``raised``, ``failure`` (its kind), ``error``, ``correlation_id``. Of
+    an exception only the class is written: its message may hold secrets. `levels` overrides how loud events are, by
+    name. Raises `ConfigurationError` for what is no logger, and for events that do not exist.
     """
-    chosen = {**LEVELS, **(levels or {})}
+    chosen = {**{name: level for name, (_, level, _) in EVENTS.items()}, **(levels or {})}
     for name in levels or ():
         if name not in EVENTS:
-            hint = nearest(name, EVENTS)
+            hint = nearest(name, tuple(EVENTS))
             raise ConfigurationError(f"no event {name!r}" + (f"; did you mean {hint!r}?" if hint else ""))
     if isinstance(logger, logging.Logger):
         return _standard(logger, chosen)
@@ -157,7 +141,9 @@ def _standard(logger: logging.Logger, levels: Mapping[str, int]) -> Callable[[Ev
         if logger.isEnabledFor(level):
             values = values_of(event)
             more = "".join(f", {name} {_text(values[name])}" for name in SAID if name in values)
-            logger.log(level, "%s: %s%s", event.source, event.name, more, extra={"event": event.name, **values})
+            logger.log(
+                level, "%s: %s%s", printable(event.source), event.name, more, extra={"event": event.name, **values}
+            )
 
     return listener
 
@@ -175,20 +161,24 @@ def _text(value: Any) -> str:
 
 def values_of(event: Event) -> dict[str, Any]:
     """What there is to say of an event, as plain values."""
-    policy, _, strategy = event.source.rpartition(": ")
+    source = printable(event.source)
+    policy, _, strategy = source.rpartition(": ")
     if strategy not in Policy.STRATEGIES:
-        policy, strategy = event.source, ""
+        policy, strategy = source, ""
     values: dict[str, Any] = {"policy": policy}
     if strategy:
         values["strategy"] = strategy
+    if event.key is not None:
+        values["key"] = printable(str(event.key))
     detail = event.detail
     if isinstance(detail, Failure):
         values["failure"] = detail.kind
         if detail.cause is not None:
             values["error"] = type(detail.cause).__name__
-    elif event.name in DETAILS and detail is not None:
-        name, written = DETAILS[event.name]
-        values[name] = written(detail)
+    elif detail is not None and event.name in EVENTS:
+        name = EVENTS[event.name][2]
+        if name in WRITTEN:
+            values[name] = WRITTEN[name](detail)
     if (current := correlation_id()) is not None:
         values["correlation_id"] = current
     return values

@@ -9,7 +9,7 @@ from __future__ import annotations
 from backstay_core.events import Event
 from backstay_core.failure import ConfigurationError
 from backstay_core.options import nearest
-from backstay_core.strategies.breaker import MODES, TRANSITIONS
+from backstay_core.strategies.breaker import TRANSITIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,25 +19,38 @@ if TYPE_CHECKING:
     Listener = Callable[[Event], object]
 
 EVERYTHING = "*"
-EVENTS = (
-    "retry",  # detail: the pause in ns
-    "fallback",  # detail: the failure, None for a result
-    "refused",
-    "wait_over",  # a call waited for a place as long as it may
-    "limit",  # a concurrency limit is set anew; detail: to what
-    "pushback",  # a rate limit heard the server; detail: the limit that applies now
-    "budget_exhausted",
-    "hedge",  # detail: how many attempts were made before this one
-    "hit",
-    "miss",
-    "stale",
-    "uncached",  # detail: what the key function raised, or why the key has no hash
-    "injected",  # detail: the fault
-    "switched_on",
-    "switched_off",
-    *(event for _, event, _, _ in TRANSITIONS),  # opened, reopened: detail is the open period in ns
-    *sorted(MODES),  # the operator's hand
-)
+DEBUG, INFO, WARNING = 10, 20, 30  # of logging, which is loaded only where it is used
+
+_WHEN = {event: when for _, event, _, when in TRANSITIONS}
+
+#  event             when                                                       how loud  what the detail is
+EVENTS: dict[str, tuple[str, int, str]] = {
+    "retry":            ("another attempt follows, after a pause",                  INFO,    "pause"),
+    "fallback":         ("a substitute takes the place of a failure, or of a result", INFO,  "failure"),
+    "refused":          ("a strategy refuses a call",                               DEBUG,   ""),  # one of thousands
+    "wait_over":        ("a call has waited for a place as long as it may",         WARNING, ""),
+    "pushback":         ("a rate limit hears the server push back, and lets less in", INFO,  "limit"),
+    "limit":            ("a concurrency limit is set anew, or a probe begins or ends", INFO, "limit"),
+    "budget_exhausted": ("a retry is not made, because the budget has no token left", WARNING, ""),
+    "hedge":            ("a further attempt begins beside one that takes long",     INFO,    "attempts"),
+    "hit":              ("a lookup finds an answer",                                DEBUG,   ""),
+    "miss":             ("a lookup finds none",                                     DEBUG,   ""),
+    "stale":            ("an old answer stands in for a failure",                   WARNING, ""),
+    "uncached":         ("a call has no key by which its answer could be kept",     WARNING, "raised"),
+    "injected":         ("a fault on purpose takes the place of a call",            WARNING, "fault"),
+    "switched_on":      ("an operator lets faults be injected",                     WARNING, ""),
+    "switched_off":     ("an operator lets no more faults be injected",             INFO,    ""),
+    "opened":           (_WHEN["opened"],                                           WARNING, "open_for"),
+    "probing":          (_WHEN["probing"],                                          INFO,    ""),
+    "closed":           (_WHEN["closed"],                                           INFO,    ""),
+    "reopened":         (_WHEN["reopened"],                                         WARNING, "open_for"),
+    "renewed":          (_WHEN["renewed"],                                          WARNING, ""),
+    "auto":             ("an operator has given a breaker back to itself",          INFO,    ""),
+    "disabled":         ("an operator has switched a breaker off: it admits every call and counts none", WARNING, ""),
+    "forced_closed":    ("an operator lets every call through, and counts",         INFO,    ""),
+    "forced_open":      ("an operator refuses every call",                          WARNING, ""),
+    "metrics_only":     ("an operator lets every call through, while the breaker goes on as usual", INFO, ""),
+}  # fmt: skip
 
 
 class Hub:
@@ -94,7 +107,7 @@ def leave(emitter: Any, leader: Hub) -> None:
 def listen(emitters: list[tuple[Any, str]], name: str, listener: Listener) -> Callable[[], None]:
     """Add a listener to several emitters; returns the function that takes it away. Raises `ConfigurationError`."""
     if name != EVERYTHING and name not in EVENTS:
-        hint = nearest(name, EVENTS)
+        hint = nearest(name, tuple(EVENTS))
         raise ConfigurationError(
             f"no event {name!r}" + (f"; did you mean {hint!r}?" if hint else f"; events: {', '.join(EVENTS)}, *")
         )

@@ -17,6 +17,8 @@ from backstay.cli.policy import policy
 from backstay.cli.version import version
 from backstay.cli.wasm import wasm
 from backstay_core import __version__
+from backstay_core.failure import ConfigurationError
+from backstay_core.printable import printable
 
 BROKEN_PIPE = 141  # what a shell shows for a program that SIGPIPE ended
 INTERRUPTED = 130
@@ -84,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (BrokenPipeError, SystemExit):  # click turns a closed pipe into SystemExit
         _discard_output()
         return BROKEN_PIPE
-    except OSError as error:
+    except (ConfigurationError, OSError) as error:
         return _say(str(error), FAILED)
     return code if isinstance(code, int) else 0
 
@@ -92,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _say(message: str, code: int) -> int:
     """One line on stderr."""
     try:
-        click.echo(f"backstay: {' '.join(message.split())}", err=True)
+        click.echo(f"backstay: {printable(' '.join(message.split()))}", err=True)
     except OSError:
         pass  # nobody reads it
     return code

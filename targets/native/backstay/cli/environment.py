@@ -18,6 +18,7 @@ from backstay.environments import (
 from backstay_core.environments.adjustment import RULES
 from backstay_core.environments.capabilities import ADVANCED, BASIC, COLUMNS, SHORT
 from backstay_core.failure import ConfigurationError
+from backstay_core.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,12 +93,12 @@ def lines(data: dict[str, Any]) -> Iterator[str]:
             yield part.replace("_", " ")
             for name, reading in data[part].items():
                 shown = "unknown: " + reading["reason"] if reading["value"] is None else reading["value"]
-                yield f"  {name:<24} {shown!s:<28} {reading['source']}".rstrip()
+                yield printable(f"  {name:<24} {shown!s:<28} {reading['source']}".rstrip())
     if "health" in data:
         yield ""
         yield f"health: {data['health']['overall_health']}"
         for detail in data["health"]["details"]:
-            yield f"  {detail['level']:<9} {detail['message']}"
+            yield printable(f"  {detail['level']:<9} {detail['message']}")
 
 
 def _word(flag: bool) -> str:

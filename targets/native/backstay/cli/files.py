@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import click
+
+from backstay_core.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from backstay.configuration import Configuration
+    from backstay.configuration import Configuration, Examined
 
 FILE = "backstay.toml"
 INVALID = 1
@@ -25,27 +28,32 @@ class Unusable(click.ClickException):
     exit_code = INVALID
 
 
-def problems_of(file: str) -> tuple[list[str], tuple[str, ...]]:
-    """What is wrong with a file, a line each, and the names in it that code must bind."""
-    from backstay.configuration import examine
+def looked_at(file: str) -> Examined:
+    """What is to be said of a file. That it cannot be read is its only problem then."""
+    from backstay.configuration import Examined, examine
     from backstay_core.failure import ConfigurationError
 
     try:
-        examined = examine(file)
+        return examine(file)
     except ConfigurationError as error:
-        return [str(error)], ()
-    return [str(problem) for problem in examined.problems], examined.needed
+        return Examined((error,), (), None)
+
+
+def made(examined: Examined) -> Configuration:
+    """The configuration in a file, with stand-ins for the names that code would bind. The file is not read again: it
+    may have been replaced."""
+    from backstay.configuration import from_data
+
+    return from_data(examined.data, bind={name: stand_in(name) for name in examined.needed})
 
 
 def running(file: str) -> Configuration:
-    """The configuration in a file, with stand-ins for the names that code would bind. Raises `Unusable`."""
-    from backstay.configuration import load
-
-    problems, needed = problems_of(file)
-    if problems:
-        more = f" (and {len(problems) - 1} more: backstay validate)" if len(problems) > 1 else ""
-        raise Unusable(problems[0] + more)
-    return load(file, bind={name: stand_in(name) for name in needed})
+    """The configuration in a file. Raises `Unusable`."""
+    examined = looked_at(file)
+    if examined.problems:
+        others = len(examined.problems) - 1
+        raise Unusable(str(examined.problems[0]) + (f" (and {others} more: backstay validate)" if others else ""))
+    return made(examined)
 
 
 def stand_in(name: str) -> Any:
@@ -69,10 +77,15 @@ def init(file: str, name: str, force: bool, as_json: bool) -> int:
     from backstay.strategies import ALL
     from backstay_core.config.template import template
 
+    if not name:
+        raise click.UsageError("the name of a policy must not be empty")
+    if file.lower().endswith(".json"):
+        raise click.UsageError(f"what init writes is TOML, and {file} would be read as JSON")
     text = template(name, file=os.path.basename(file), strategies={cls.KIND: cls for cls in ALL})
     try:
-        with open(file, "w" if force else "x", encoding="utf-8") as stream:
-            stream.write(text)
+        put(file, text.encode("utf-8"), force)
+    except UnicodeEncodeError:
+        raise click.UsageError("the names of the file and of the policy must be Unicode text") from None
     except FileExistsError:
         raise Unusable(f"{file} is there already; --force writes over it") from None
     except OSError as error:
@@ -82,8 +95,25 @@ def init(file: str, name: str, force: bool, as_json: bool) -> int:
 
         click.echo(json.dumps({"wrote": file, "policies": [name]}, indent=2))
     else:
-        click.echo(f"wrote {file}; next: backstay validate {file}")
+        click.echo(printable(f"wrote {file}; next: backstay validate {file}"))
     return 0
+
+
+def put(file: str, data: bytes, force: bool) -> None:
+    """Write all of a file or nothing: where the disk is full, what was there stays. Raises `OSError`."""
+    there = force and os.path.isfile(file)
+    path = os.path.realpath(file) + ".new" if there else file
+    with open(path, "wb" if force else "xb") as stream:
+        try:
+            stream.write(data)
+            stream.flush()
+            if there:
+                shutil.copymode(file, path)
+                os.replace(path, os.path.realpath(file))
+        except BaseException:
+            if os.path.isfile(path):
+                os.unlink(path)
+            raise
 
 
 @click.command(short_help="Check a configuration file.")
@@ -97,8 +127,9 @@ def validate(file: str, as_json: bool) -> int:
     """
     from backstay_core.advice.lint import lint
 
-    problems, needed = problems_of(file)
-    policies = {} if problems else running(file).policies
+    examined = looked_at(file)
+    problems, needed = [str(problem) for problem in examined.problems], examined.needed
+    policies = {} if problems else made(examined).policies
     found = {name: [finding.to_data() for finding in lint(policy.options())] for name, policy in policies.items()}
     if as_json:
         import json
@@ -106,12 +137,13 @@ def validate(file: str, as_json: bool) -> int:
         click.echo(json.dumps({"file": file, "problems": problems, "bind": list(needed), "advice": found}, indent=2))
         return INVALID if problems else 0
     for problem in problems:
-        click.echo(problem)
+        click.echo(printable(problem))
     if not problems:
-        click.echo(f"{file}: good; {len(policies)} {'policy' if len(policies) == 1 else 'policies'}")
+        click.echo(f"{printable(file)}: good; {len(policies)} {'policy' if len(policies) == 1 else 'policies'}")
         if needed:
-            click.echo(f"to be bound in code: {', '.join(needed)}")
+            click.echo(f"to be bound in code: {', '.join(map(printable, needed))}")
         for name, findings in found.items():
             for finding in findings:
-                click.echo(f"advice {finding['rule']}: {name}, strategy {finding['position']}: {finding['text']}")
+                place = f"{printable(name)}, strategy {finding['position']}"
+                click.echo(f"advice {finding['rule']}: {place}: {finding['text']}")
     return INVALID if problems else 0

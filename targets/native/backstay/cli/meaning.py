@@ -72,7 +72,10 @@ def _meanings(asked: str) -> Iterator[tuple[str, Failure]]:
 
         bases = ", ".join(base.__name__ for base in builtin.__mro__[1:-2] if base in CLASSES)
         why = f"by its base {bases}" if bases else "which says nothing of its own"
-        yield f"Python's {asked}, {why}", Failure(CLASSIFIER.kind(builtin.__new__(builtin)))
+        if issubclass(builtin, BaseExceptionGroup):
+            why = "by what is in it: here an Exception"
+        example = builtin("", [Exception()]) if issubclass(builtin, BaseExceptionGroup) else builtin.__new__(builtin)
+        yield f"Python's {asked}, {why}", Failure(CLASSIFIER.kind(example))
 
 
 def rows(failure: Failure) -> list[tuple[str, str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from backstay.cli.files import Unusable, file_argument, json_option, running
+from backstay_core.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def list_(file: str, as_json: bool) -> int:
     if as_json:
         click.echo(as_text(kinds))
     for name, strategies in {} if as_json else kinds.items():
-        click.echo(f"{name}: {' > '.join(strategies) or 'no strategies'}")
+        click.echo(f"{printable(name)}: {' > '.join(strategies) or 'no strategies'}")
     return 0
 
 
@@ -65,16 +66,17 @@ def explain(file: str, name: str | None, as_json: bool) -> int:
     from backstay_core.advice.explain import explain, explain_worst_case
     from backstay_core.advice.timeline import draw, worst_timeline
 
+    policies = chosen(file, name)
     told = {
-        name: {"strategies": explain(policy.options()), "worst_case": explain_worst_case(policy.options())}
-        for name, policy in chosen(file, name).items()
+        title: {"strategies": explain(policy.options()), "worst_case": explain_worst_case(policy.options())}
+        for title, policy in policies.items()
     }
     if as_json:
         click.echo(as_text(told))
         return 0
     width = columns()
-    for i, (title, policy) in enumerate(chosen(file, name).items()):
-        click.echo(("\n" if i else "") + click.style(title, bold=True))
+    for i, (title, policy) in enumerate(policies.items()):
+        click.echo(("\n" if i else "") + click.style(printable(title), bold=True))
         for number, sentence in enumerate(told[title]["strategies"], 1):
             click.echo(click.wrap_text(sentence, min(WIDTH, width), f"  {number}. ", "     "))
         for sentence in told[title]["worst_case"]:
@@ -104,10 +106,10 @@ def lint(file: str, name: str | None, as_json: bool) -> int:
         click.echo(as_text({title: [finding.to_data() for finding in rows] for title, rows in found.items()}))
     for title, findings in {} if as_json else found.items():
         for finding in findings:
-            place = f"{title}, strategy {finding.position}"
+            place = f"{printable(title)}, strategy {finding.position}"
             click.echo(f"{click.style(finding.rule, fg='yellow')} {place}: {finding.text}; {finding.remedy}")
         if not findings:
-            click.echo(f"{title}: nothing to say")
+            click.echo(f"{printable(title)}: nothing to say")
     return FINDINGS if any(found.values()) else 0
 
 
@@ -135,7 +137,7 @@ def diagram(file: str, name: str | None, mermaid: bool, as_json: bool) -> int:
 
 def boxes(title: str, kinds: list[str]) -> list[str]:
     inner = ["your function"]
-    for kind in [*reversed(kinds), title]:
+    for kind in [*reversed(kinds), printable(title)]:
         width = max(len(kind) + 2, *map(len, inner)) + 1
         inner = [f"+- {kind} ".ljust(width + 2, "-") + "+", *(f"| {line}".ljust(width + 2) + "|" for line in inner)]
         inner.append("+" + "-" * (width + 1) + "+")
@@ -144,6 +146,7 @@ def boxes(title: str, kinds: list[str]) -> list[str]:
 
 def flowchart(title: str, kinds: list[str]) -> list[str]:
     names = [*kinds, "your function"]
-    lines = ["flowchart LR", f'  call(["{title}"])']
+    shown = printable(title).replace('"', "#quot;")  # as Mermaid writes it
+    lines = ["flowchart LR", f'  call(["{shown}"])']
     lines += [f'  n{i}["{kind}"]' for i, kind in enumerate(names)]
     return [*lines, "  " + " --> ".join(["call", *(f"n{i}" for i in range(len(names)))])]

@@ -12,7 +12,7 @@ A strategy of the new document is the one of the old with the same options, else
 from __future__ import annotations
 
 from backstay.watching import follow, hub_of, leave
-from backstay_core.config.problem import path_text
+from backstay_core.config.problem import path_text, quoted
 from backstay_core.config.rows import shown
 from backstay_core.policy import Shared
 from backstay_core.strategies.contract import GATE
@@ -204,7 +204,7 @@ def _difference(old: Any, new: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    return f"shared {value.name}" if isinstance(value, Shared) else shown(value)
+    return f"shared {quoted(value.name)}" if isinstance(value, Shared) else shown(value)
 
 
 def compare(running: Loaded, new: Loaded, report: Report) -> list[PolicyChange]:

@@ -6,7 +6,7 @@ import json
 import tomllib
 
 from backstay.configuration.files import Text
-from backstay.configuration.lines import Json, Scanner, Toml
+from backstay.configuration.lines import DEEPEST, Json, Scanner, Toml
 from backstay.configuration.variables import override
 from backstay_core.config.outline import outline
 from backstay_core.config.problem import DocumentError, Problem, refusal
@@ -51,6 +51,7 @@ class Document:
     def __init__(self, data: Any, file: Text | None = None) -> None:
         self.data = data
         self._file = file
+        self._lines: dict[Path, int] | None = None  # by path, once somebody asks
         self._origins: dict[Path, str] = {}
 
     def located(self, problem: Problem) -> Located:
@@ -61,7 +62,9 @@ class Document:
                 return Located(problem, variable=variable)
         if self._file is None or problem.path[:1] == ("bind",):
             return Located(problem)
-        lines = scanner_for(self._file).lines
+        if self._lines is None:
+            self._lines = scanner_for(self._file).lines
+        lines = self._lines
         for length in range(len(problem.path), 0, -1):
             if problem.path[:length] in lines:
                 return Located(problem, self._file.name, lines[problem.path[:length]])
@@ -98,6 +101,7 @@ def parse(file: Text) -> Document:
             if doubles:
                 raise refusal([Located(Problem(path, "is there twice"), file.name, line) for path, line in doubles])
         else:
+            refuse_long_keys(file)
             data = tomllib.loads(file.text)
     except DocumentError:
         raise
@@ -106,6 +110,14 @@ def parse(file: Text) -> Document:
     except ValueError as error:
         raise DocumentError(_syntax(file, error)) from None
     return Document(data, file)
+
+
+def refuse_long_keys(file: Text) -> None:
+    """The time that tomllib takes for ``a.a.a. …`` grows with the square of its length: hours, for a megabyte."""
+    if any(line.count(".") > DEEPEST for line in file.text.split("\n")):
+        deep = Toml(file.text).scan().deep
+        if deep is not None:
+            raise DocumentError(f"{file.name}:{deep}: is nested too deep")
 
 
 def _syntax(file: Text, error: ValueError) -> str:

@@ -23,13 +23,15 @@ class _Lost(Exception):
 
 
 class Scanner:
-    """Walks through a text. `lines` is the line of each path, `doubles` the paths of keys that come twice (JSON)."""
+    """Walks through a text. `lines` is the line of each path, `doubles` are the paths of keys that come twice (JSON),
+    `deep` is the line of a key of too many parts (TOML)."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
         self.lines: dict[Path, int] = {}
         self.doubles: list[tuple[Path, int]] = []
+        self.deep: int | None = None
         self._starts = [0]
         for line in text.split("\n"):
             self._starts.append(self._starts[-1] + len(line) + 1)
@@ -79,8 +81,10 @@ class Scanner:
         """Past a string; gives it back as it is written."""
         start = self.at
         self.at += len(mark)
+        end = -1
         while True:
-            end = self.text.find(mark, self.at)
+            if end < self.at:
+                end = self.text.find(mark, self.at)
             if end < 0:
                 raise _Lost(start)
             slash = self.text.find("\\", self.at, end) if escapes else -1
@@ -177,6 +181,9 @@ class Toml(Scanner):
             self.skip()
             if not self.take("."):
                 return tuple(parts)
+            if len(parts) > DEEPEST:
+                self.deep = self.line()
+                raise _Lost(self.at)
 
     def value(self, path: Path, depth: int) -> None:
         if depth > DEEPEST:

@@ -15,7 +15,7 @@ from backstay.frames import compiler
 from backstay.policy import Policy
 from backstay_core.config.loading import Checked
 from backstay_core.config.loading import Configuration as Loaded
-from backstay_core.config.problem import DocumentError
+from backstay_core.config.problem import DocumentError, path_text
 from backstay_core.options import Options, nearest
 from backstay_core.policy import Shared
 
@@ -111,9 +111,8 @@ class Configuration:
                     shared.state.emit = old.state.emit
             for change in changes:
                 for stuck in change.apply():
-                    report.note(
-                        f"policies.{stuck.name}: an option that using() changes is gone; what it made stays as it is"
-                    )
+                    path = path_text(("policies", stuck.name))
+                    report.note(f"{path}: an option that using() changes is gone; what it made stays as it is")
                 new.policies[change.running.name] = change.running
             self._take(new)
         return report

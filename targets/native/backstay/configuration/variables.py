@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tomllib
 
-from backstay_core.config.problem import Problem, path_text, unknown
+from backstay_core.config.problem import Problem, path_text, quoted, unknown
 from backstay_core.config.tables import DOCUMENT
 
 TYPE_CHECKING = False
@@ -119,7 +119,7 @@ def _key(path: Path, segment: str, known: tuple[str, ...], must_exist: bool) -> 
     if len(found) == 1:
         return found[0]
     if found:
-        raise _Wrong(Problem(path, f"{segment} could be any of {', '.join(found)}"))
+        raise _Wrong(Problem(path, f"{segment} could be any of {', '.join(map(quoted, found))}"))
     if must_exist:
         what = f"key in {path_text(path)}" if path else "key"
         raise _Wrong(unknown((*path, segment.lower()), what, segment.lower(), known))
