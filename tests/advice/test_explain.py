@@ -114,3 +114,9 @@ def test_a_server_that_asks_for_pauses_is_counted_apart():
         "At worst a call makes 2 attempts and takes 3 s.",
         "If the server asks for pauses, it takes up to 63 s.",
     ]
+
+
+def test_attempts_beyond_counting_are_still_said():
+    """Python writes no number of more than 4300 digits."""
+    [most, *_] = explain_worst_case(tuple(Retry(100) for _ in range(2200)))
+    assert most.startswith(f"At worst a call makes {NEVER} attempts")

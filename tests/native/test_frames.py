@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import linecache
 import sys
 from types import ModuleType
 
 import pytest
 
-from backstay import Policy, Retry
+from backstay import Bulkhead, CircuitBreaker, Fallback, Policy, Retry, Timeout
 from backstay.drivers.interpreted import free_threaded
 from backstay.frames import source
+from backstay_core.options import Options
 
 pytestmark = pytest.mark.skipif(free_threaded(), reason="without a GIL no frames are compiled")
 
@@ -51,3 +53,17 @@ def test_a_traceback_shows_the_lines_of_a_frame():
     code = policy._call.__code__
     linecache.lazycache(code.co_filename, policy._call.__globals__)
     assert linecache.getline(code.co_filename, 1) == policy._call.__source__.splitlines(True)[0]
+
+
+@pytest.mark.parametrize("strategy", [Timeout(5.0), Retry(2), CircuitBreaker(), Bulkhead(5), Fallback(2)], ids=repr)
+@pytest.mark.parametrize("count", [13, 60])
+def test_more_strategies_than_python_takes_in_one_function(strategy: Options, count: int):
+    """They are carried out step by step: such a frame is no syntax, or takes minutes to compile."""
+    policy = Policy("many", *[strategy] * count)
+
+    @policy
+    async def double_later(x: int) -> int:
+        return 2 * x
+
+    assert policy.call(int, "4") == asyncio.run(double_later(2)) == 4
+    assert not hasattr(double_later, "__source__")

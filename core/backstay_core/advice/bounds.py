@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 class Bounds:
-    """`ns` is the longest time (NEVER: unbounded), `attempts` the most attempts."""
+    """`ns` is the longest time (NEVER: unbounded), `attempts` the most attempts (counted up to as large a number)."""
 
     __slots__ = ("attempts", "ns")
 
     def __init__(self, ns: int, attempts: int) -> None:
         self.ns = min(ns, NEVER)
-        self.attempts = attempts
+        self.attempts = min(attempts, NEVER)
 
     def __repr__(self) -> str:
         return f"Bounds(ns={'NEVER' if self.ns >= NEVER else self.ns}, attempts={self.attempts})"
@@ -54,6 +54,9 @@ def longest_pauses(retry: Retry) -> "list[int]":
             longest = pause
             pause = min(pause * retry.factor_ppm // 1_000_000, retry.cap_ns)
         pauses.append(min(longest, retry.cap_ns))
+        if longest >= retry.cap_ns or retry.backoff == CONSTANT or not retry.base_ns:  # and so are all that follow
+            pauses.extend(pauses[-1:] * (retry.attempts - 1 - made))
+            break
     return pauses
 
 

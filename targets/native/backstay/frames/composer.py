@@ -37,10 +37,17 @@ STEPWISE = (LOOKUP, RACE)  # strategies without a part in `emit`
 CARRIES = '(_bs_x := _bs_e.__dict__) and (_bs_len(_bs_x) > 1 or "__notes__" not in _bs_x)'
 
 
+#  blocks in blocks: CPython refuses 20, and takes twice as long for each further one, because it writes the end of a
+#  ``finally`` down for every way out of it
+DEEPEST = 12
+
+
 def composable(layers: tuple[Any, ...]) -> bool:
     """Can these strategies be written as one frame? What is not is carried out step by step: an `Inject` that is on is
-    there for trials, and attempts beside each other are tasks or threads (`backstay.drivers.racing`).
-    What is looked up first costs a lookup (`backstay.keeping`)."""
+    there for trials, attempts beside each other are tasks or threads (`backstay.drivers.racing`), what is looked up
+    first costs a lookup (`backstay.keeping`), and very many strategies are no frame that Python would take."""
+    if sum(2 if isinstance(layer, Retrier) else 1 for layer in layers) > DEEPEST:
+        return False
     return not any((isinstance(layer, Faults) and layer.enabled) or layer.ROLE in STEPWISE for layer in layers)
 
 
