@@ -126,6 +126,7 @@ def test_the_guide_for_hosts_leads_to_a_host_that_works(js_package: Path, compon
         ("left the queue", "1"),
         ("left, next", "0"),
         ("undefined at 0", "0"),
+        ("spare", "0"),
         ("TIMED_OUT at 1", "0"),
     ]
 

@@ -4,7 +4,7 @@ import { makeHost } from "./host.mjs";
 const { guard, root } = await makeHost({
   policies: [
     { name: "one", strategies: [{ kind: "bulkhead", limit: 1, queue: 1 }] },
-    { name: "busy", strategies: [{ kind: "fallback", results: "busy" }] },
+    { name: "busy", strategies: [{ kind: "fallback", results: "busy", value: "spare" }] },
     {
       name: "two at once",
       strategies: [
@@ -51,6 +51,8 @@ console.log(`${await first}, ${await next}; in flight: ${left()}`);
 
 const idle = await guard(1, async () => "busy", { substitute: (position, failure) => `${failure} at ${position}` });
 console.log(`${idle}; in flight: ${left()}`);
+const written = await guard(1, async () => "busy");
+console.log(`${written}; in flight: ${left()}`);
 
 // in one answer: the first attempt is cancelled, its substitute begins, and so does the second attempt
 const substitute = async (position, failure) => `${failure.reason} at ${position}`;
