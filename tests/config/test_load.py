@@ -11,6 +11,7 @@ import pytest
 import backstay
 from backstay import CircuitBreaker, ConfigurationError, Policy, Retry, load
 from backstay.configuration import examine, from_data
+from backstay.configuration.variables import written
 from backstay_core.config.problem import DocumentError
 
 QUOTES = """\
@@ -217,6 +218,13 @@ MISSET = {
 @pytest.mark.parametrize(("name", "value", "said"), [(name, *rest) for name, rest in MISSET.items()])
 def test_errors_name_the_variable(write, name: str, value: str, said: str):
     assert error_of(write(QUOTES), **{"BACKSTAY__" + name: value}) == [f"BACKSTAY__{name}: {said}"]
+
+
+@pytest.mark.parametrize("name", ["a--b", "a_"])
+def test_names_that_no_variable_can_write(write, name: str):
+    variable = f"BACKSTAY__POLICIES__{written(name)}__SEED"
+    [line] = error_of(write(QUOTES.replace("quotes", name)), **{variable: "1"})
+    assert line.startswith(f"{variable}: policies.")
 
 
 def test_variables_that_collide(write):
