@@ -81,13 +81,13 @@ def here() -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer, or it would run on under all other tests
 def docker(scratch: Callable[[str], Path], layer: Path) -> Iterator[Docker]:
     with dockerd(scratch("docker"), layer) as engine:
         yield engine
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pods(scratch: Callable[[str], Path], layer: Path) -> Iterator[Pods]:
     folder = scratch("cri")
     archive = oci.image(layer, folder / "image.tar", IMAGE, ["/bin/sleep", "1000000"])

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PAUSE = 0.02
+UNTIL_WE_END = ("setpriv", "--pdeathsig", "TERM")  # also when the tests themselves are killed
 
 
 def until(ready: Callable[[], object], what: str, seconds: float = 60.0) -> None:
@@ -29,7 +30,7 @@ def serving(
     """Run a program until the block ends; it is ready when `ready` says so. Its output goes to `log`."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            list(map(str, command)),
+            [*UNTIL_WE_END, *map(str, command)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

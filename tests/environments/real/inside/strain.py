@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from backstay.environments import ResourceUsage, adapter_for, detect
+from backstay.environments import HealthStatus, ResourceUsage, adapter_for, detect
 
 CPU_SECONDS = 30.0  # a limit below one processor throttles within a tenth of a second
 SPIN = "while True: pass"
@@ -33,16 +33,19 @@ def throttle() -> ResourceUsage:
     raise SystemExit("it was never throttled")
 
 
-def oom() -> ResourceUsage:
+def oom() -> HealthStatus:
     child = subprocess.run([sys.executable, "-c", EAT], check=False)
     assert child.returncode == -signal.SIGKILL, child.returncode
-    return adapter.get_resource_usage()
+    return adapter.check_health()  # at once: what is "lately" is since the reading before
 
 
 adapter = adapter_for(detect().primary)
 adapter.initialize()
 before = adapter.get_resource_usage()
 time.sleep(1.1)
-after = {"throttle": throttle, "oom": oom}[sys.argv[1]]()
-print(json.dumps({"before": before.to_data(), "after": after.to_data(), "health": adapter.check_health().to_data()}))
+if sys.argv[1] == "oom":
+    health, after = oom(), adapter.get_resource_usage()
+else:
+    after, health = throttle(), adapter.check_health()
+print(json.dumps({"before": before.to_data(), "after": after.to_data(), "health": health.to_data()}))
 adapter.cleanup()
