@@ -79,6 +79,8 @@ CASES = (
          lambda: _through_call(stacks.four().keyed(lambda key: key))),
     Case("sync-stepwise", "sync: the four step by step, as without a GIL", WRAPPER, _wrapper,
          lambda: stacks.four_stepwise()(fetch)),
+    Case("sync-cache", "sync: a fresh value of a Cache around the four", WRAPPER, _wrapper,
+         lambda: stacks.cached()(fetch)),
     Case("one-breaker", "sync: one CircuitBreaker", WRAPPER, _wrapper, lambda: stacks.breaker()(fetch),
          peers="breaker"),
     Case("async-five", "async: the four and an attempt Timeout", AWRAPPER, _awrapper,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from backstay import Budget, Bulkhead, CircuitBreaker, CircuitOpen, Fallback, Policy, Retry, Timeout
+from backstay import Budget, Bulkhead, Cache, CircuitBreaker, CircuitOpen, Fallback, Policy, Retry, Timeout
 from backstay.drivers import interpreted
 from benchmarks.baselines import KEY, Unavailable, afail, fail
 
@@ -34,6 +34,10 @@ def retrying() -> Policy:
 
 def four() -> Policy:
     return policy(Fallback(None), retry(), CircuitBreaker(), Bulkhead(50, queue=100, wait=1))
+
+
+def cached() -> Policy:
+    return policy(Cache(3600), retry(), CircuitBreaker(), Bulkhead(50, queue=100, wait=1))
 
 
 class Stepwise(Policy):

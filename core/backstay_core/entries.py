@@ -68,13 +68,32 @@ class Entries:
             self._take_out(entry)
             entry.value, entry.mark, entry.kept = value, mark, now
         self._put_first(entry)
-        if len(self._by_key) > self.most:
-            self.forget(self._ring.prev.key)
+        while len(self._by_key) > self.most:
+            self._make_room()
 
     def forget(self, key: "Any") -> None:
         entry = self._by_key.pop(key, None)
         if entry is not None:
             self._take_out(entry)
+
+    def _make_room(self) -> None:
+        """Forget the one used longest ago. Comparing keys is the user's code, which may fail, or keep the same key
+        meanwhile: whatever it does, their number stays bounded."""
+        last = self._ring.prev
+        self._take_out(last)
+        try:
+            removed = self._by_key.pop(last.key, None)
+        except Exception:
+            self.clear()
+            raise
+        if removed is None:
+            self.clear()
+        elif removed is not last:
+            self._take_out(removed)
+
+    def desert(self) -> None:
+        """Nobody is there any more who fetches."""
+        self._flights.clear()
 
     def clear(self) -> None:
         """Forget all values; flights go on."""
@@ -82,7 +101,8 @@ class Entries:
         self._ring.prev = self._ring.next = self._ring
 
     def flight(self, key: "Any") -> "Flight | None":
-        return self._flights.get(key)
+        flight = self._flights.get(key)
+        return None if flight is None or flight.over else flight
 
     def take_off(self, key: "Any", mark: "Any") -> Flight:
         """Begin to fetch the value of a key that nobody fetches."""
@@ -95,14 +115,16 @@ class Entries:
             return
         flight.over = True
         flight.failed = failed
-        if self._flights.get(flight.key) is flight:
-            del self._flights[flight.key]
-        for wake in flight.waiters:
-            try:
-                wake()
-            except Exception:  # its loop is closed: nobody waits there any more
-                pass
-        flight.waiters.clear()
+        try:
+            if self._flights.get(flight.key) is flight:
+                del self._flights[flight.key]
+        finally:  # even if comparing keys fails
+            for wake in flight.waiters:
+                try:
+                    wake()
+                except Exception:  # its loop is closed: nobody waits there any more
+                    pass
+            flight.waiters.clear()
 
     def _take_out(self, entry: Entry) -> None:
         entry.prev.next, entry.next.prev = entry.next, entry.prev

@@ -177,7 +177,7 @@ MISTAKES: list[tuple[Any, str]] = [
     ({**DATA, "strategies": ["retry"]}, r"strategies\[0\] must be a table with a kind"),
     ({**DATA, "strategies": [{"limit": 1}]}, r"strategies\[0\] must be a table with a kind"),
     ({**DATA, "strategies": [{"kind": "retri"}]}, r"strategies\[0\]: unknown kind 'retri'; did you mean 'retry'"),
-    ({**DATA, "strategies": [{"kind": "cache"}]}, r"unknown kind 'cache'; kinds: bulkhead, circuit_breaker"),
+    ({**DATA, "strategies": [{"kind": "memory"}]}, r"unknown kind 'memory'; kinds: bulkhead, circuit_breaker"),
     ({**DATA, "strategies": [{"kind": ["retry"]}]}, "unknown kind"),
     ({**DATA, "strategies": [{"kind": "timeout"}]}, r"strategies\[0\] \(timeout\): an option that must be given"),
     ({**DATA, "strategies": [{"kind": "timeout", "second": 1}]}, r"\(timeout\): unknown option 'second'"),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from backstay import Bulkhead, Cache, ConfigurationError, Fallback, Hedge, Policy, Retry
+from backstay.drivers import interpreted
+from backstay_core.entries import Entries
 from tests.support.trio_world import TrioWorld
 from tests.support.worlds import LoopWorld, Script, SyncWorld
 
@@ -224,13 +229,181 @@ def test_a_call_inside_the_one_that_fetches_does_not_wait(world: Any):
         assert world.runner.run(policy.acall(asynchronous)) == "inner"
 
 
-def test_a_million_entries_are_bounded():
+def test_more_entries_than_fit_are_bounded():
     guarded = Policy("p", Cache(60, entries=100))(lambda key: key)
     for key in range(1000):
         assert guarded(key) == key
     kept = guarded.policy.layers[0].kept.entries  # type: ignore[attr-defined]
     assert len(kept) == 100
     assert [kept.find((guarded.__wrapped__, ((key,), ()))) is not None for key in (899, 900)] == [False, True]
+
+
+def test_a_million_keys_are_bounded():
+    entries = Entries(100)
+    for key in range(1_000_000):
+        entries.keep(key, key, None, key)
+    assert len(entries) == 100
+    assert [entries.find(key) is not None for key in (999_899, 999_900)] == [False, True]
+
+
+class Hostile:
+    """A key of one hash for all; what its comparison does can be set."""
+
+    def __init__(self) -> None:
+        self.compare: Any = None
+
+    def __hash__(self) -> int:
+        return 1
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.compare and self.compare())
+
+
+def test_keys_that_cannot_be_compared_leave_the_call_without_a_cache(world: Any):
+    def fail() -> None:
+        raise ValueError("not to be compared")
+
+    policy = world.policy(Cache(60, entries=1))
+    heard: list[str] = []
+    policy.on("uncached", lambda event: heard.append(type(event.detail).__name__))
+    guarded = policy(world.function(Counter()))
+    keys = [Hostile(), Hostile(), Hostile()]
+    assert world.run(guarded, keys[0])[0] == 1
+    for key in keys:
+        key.compare = fail
+    assert [world.run(guarded, key)[0] for key in keys[1:]] == [2, 3]
+    assert heard == ["ValueError"] * 2
+    assert len(policy.layers[0].kept.entries) <= 1
+
+
+def test_comparing_keys_may_call_the_same_policy_and_nothing_grows():
+    policy = Policy("p", Cache(60, entries=2))
+    guarded = policy(lambda key: key)
+    busy: list[int] = []
+
+    def again() -> bool:
+        if not busy:
+            busy.append(1)
+            guarded(Hostile())
+            busy.pop()
+        return False
+
+    for _ in range(50):
+        key = Hostile()
+        key.compare = again
+        assert guarded(key) is key
+    kept = policy.layers[0].kept.entries  # type: ignore[attr-defined]
+    assert 1 <= len(kept) <= 2
+    ring, count = kept._ring.next, 0
+    while ring is not kept._ring:
+        ring, count = ring.next, count + 1
+    assert count <= 3
+
+
+def test_when_the_one_that_fetches_is_cancelled_one_other_fetches_for_the_rest():
+    world = LoopWorld()
+    script = Script((0.1, "lost"), (0.1, "fetched"), (0.1, "again"), (0.1, "again"))
+    guarded = world.policy(Cache(60))(world.function(script))
+
+    async def main() -> list[str]:
+        first = asyncio.ensure_future(guarded())
+        await asyncio.sleep(0.01)
+        others = [asyncio.ensure_future(guarded()) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        first.cancel()
+        return await asyncio.gather(*others)
+
+    assert world.runner.run(main()) == ["fetched"] * 3
+    assert script.calls == 2
+    world.close()
+
+
+def test_when_the_one_that_fetches_is_interrupted_others_go_on():
+    policy = Policy("p", Cache(60))
+    began, release = threading.Event(), threading.Event()
+    calls: list[int] = []
+
+    def fetch() -> str:
+        calls.append(1)
+        if len(calls) == 1:
+            began.set()
+            release.wait(20)
+            raise KeyboardInterrupt
+        return "fetched"
+
+    guarded, found, interrupted = policy(fetch), [], []
+
+    def first() -> None:
+        try:
+            guarded()
+        except KeyboardInterrupt:
+            interrupted.append(1)
+
+    leader = threading.Thread(target=first)
+    leader.start()
+    assert began.wait(20)
+    others = [threading.Thread(target=lambda: found.append(guarded())) for _ in range(3)]
+    for thread in others:
+        thread.start()
+    release.set()
+    for thread in [leader, *others]:
+        thread.join(20)
+    assert (found, interrupted, len(calls)) == (["fetched"] * 3, [1], 2)
+
+
+def test_a_fresh_value_is_given_before_any_step(monkeypatch: pytest.MonkeyPatch):
+    if Policy.FRAMES is interpreted:
+        pytest.skip("without the interpreter lock every call is carried out step by step")
+    policy = Policy("p", Cache(60), Retry(3), Fallback(None), seed=1)
+    heard: list[str] = []
+    policy.on("*", lambda event: heard.append(event.name))
+    guarded, function = policy(lambda key: [key]), lambda key: [key]
+    first, called = guarded(7), policy.call(function, 7)
+    monkeypatch.setattr(policy, "EXECUTION", None)
+    assert guarded(7) is first
+    assert policy.call(function, 7) is called
+    assert heard == ["miss", "miss", "hit", "hit"]
+    assert policy.calls == 4
+    with pytest.raises(TypeError):
+        guarded(8)
+
+
+def test_a_changed_cache_is_the_one_that_is_looked_into(world: Any):
+    policy = world.policy(Cache(60))
+    guarded = policy(world.function(Counter()))
+    assert [world.run(guarded, 1)[0], world.run(guarded, 1)[0]] == [1, 1]
+    other = policy.using(fresh_for=30)
+    with_other = other(world.function(Counter()))
+    assert [world.run(with_other, 1)[0], world.run(with_other, 1)[0]] == [1, 1]
+    world.pass_time(30)
+    assert [world.run(guarded, 1)[0], world.run(with_other, 1)[0]] == [1, 2]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_waits_for_nobody_of_the_parent():
+    policy = Policy("p", Cache(60))
+    began, release = threading.Event(), threading.Event()
+    parent = os.getpid()
+
+    def fetch() -> str:
+        if os.getpid() == parent:
+            began.set()
+            release.wait(20)
+        return "fetched"
+
+    guarded = policy(fetch)
+    leader = threading.Thread(target=guarded)
+    leader.start()
+    assert began.wait(20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+        child = os.fork()
+    if not child:
+        signal.alarm(20)
+        os._exit(0 if guarded() == "fetched" else 1)
+    release.set()
+    leader.join(20)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.parametrize(

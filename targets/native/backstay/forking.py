@@ -12,6 +12,7 @@ from _weakref import ref
 
 from backstay.drivers import ports
 from backstay_core.strategies.breaker import Breaker
+from backstay_core.strategies.contract import LOOKUP
 from backstay_core.strategies.queue import Queue
 from backstay_core.strategies.throttle import Tally
 from backstay_core.strategies.window import Probes
@@ -54,6 +55,9 @@ def renew() -> None:
         for layer in layers(policy):
             if isinstance(layer, Queue):
                 layer.desert()
+            elif layer.ROLE == LOOKUP:
+                if layer.kept is not None:
+                    layer.kept.desert()
             elif isinstance(layer, Tally):
                 layer.desert()
                 if not policy.seeded:

@@ -10,9 +10,11 @@ KE2   A value is fresh for `fresh_for`. For `refresh_for` more it is given too, 
 KE3   For `stale_for` after it was fresh a value stands in for a failure.
 KE4   At most `entries` values are kept. The one that was used longest ago makes room.
 KE5   With `single`, one call fetches the value of a key, and other calls with it wait and look again, in threads, tasks
-      and loops alike. If it fails, each of them goes on for itself. A call inside the one that fetches does not wait,
+      and loops alike. If it fails, each of them goes on for itself; if it is cancelled or interrupted, one of them is
+      the next to fetch. A call inside the one that fetches does not wait,
       nor does a sync call on an event loop.
-KE6   A key function that raises, and a key that has no hash, leave the call without a cache. Event: *uncached*.
+KE6   A key function that raises, and a key that has no hash or cannot be compared, leave the call without a cache.
+      Event: *uncached*. Key functions may be called more than once for a call; comparing keys holds a lock.
 KE7   An Idempotency keeps the result of a call that completes, None too, for `keep_for`. A call without a key (None) is
       not touched. Its key function's error comes out, and a key that has no hash is a `ConfigurationError`.
 KE8   While a call with a key is under way, others with it wait for its result. When it fails, one of them is the next
@@ -24,6 +26,7 @@ from __future__ import annotations
 
 from _thread import RLock
 from contextvars import ContextVar, copy_context
+from sys import exc_info
 
 from backstay.ambient import current_deadline
 from backstay.drivers.operation import substitute_for
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
 INSIDE: ContextVar[tuple[Keeping, ...]] = ContextVar("backstay_keeping", default=())
 #  what a call in the background was begun for: the strategy's state, and the flight
 REFRESHING: ContextVar[tuple[Any, Flight] | None] = ContextVar("backstay_refreshing", default=None)
+KEPT = RLock()
 KEY: ContextVar[Any] = ContextVar("backstay_idempotency_key", default=None)
 
 
@@ -74,10 +78,22 @@ class Kept:
         self.lock = RLock()
         self.entries = Entries(most)
 
+    def desert(self) -> None:
+        """In the child of a fork nobody fetches what the parent's threads did. What one of them was just changing is
+        not to be trusted: then nothing is kept any more."""
+        whole = self.lock.acquire(blocking=False)
+        if whole:
+            self.entries.desert()
+        else:
+            self.entries = Entries(self.entries.most)
+        self.lock = RLock()
+
 
 def kept_by(layer: Any) -> Kept:
     if layer.kept is None:
-        layer.kept = Kept(layer.options.entries)
+        with KEPT:  # or two calls at once would keep things in two places
+            if layer.kept is None:
+                layer.kept = Kept(layer.options.entries)
     kept: Kept = layer.kept
     return kept
 
@@ -247,18 +263,27 @@ class Keeping:
         for layer, (key, mark) in self._keys.items():
             if _counts(layer.options, value):
                 kept = kept_by(layer)
-                with kept.lock:
-                    kept.entries.keep(key, value, mark, now)
-                    flight = self._flights.pop(layer, None)
-                    if flight is not None:
-                        kept.entries.land(flight, failed=False)
+                try:
+                    with kept.lock:
+                        kept.entries.keep(key, value, mark, now)
+                        flight = self._flights.pop(layer, None)
+                        if flight is not None:
+                            kept.entries.land(flight, failed=False)
+                except Exception as error:  # keys that cannot be compared; the call has its result all the same
+                    layer.tell(now, "uncached", error)
 
     def leave(self) -> None:
         """The call is over, however it ended. Safe to repeat."""
+        error = exc_info()[1]
+        failed = error is None or isinstance(error, Exception)
+        error = None
         for layer, flight in self._flights.items():
             kept = kept_by(layer)
-            with kept.lock:
-                kept.entries.land(flight, failed=True)
+            try:
+                with kept.lock:
+                    kept.entries.land(flight, failed=failed)
+            except Exception:  # keys that cannot be compared: whoever waited has been woken
+                pass
         self._flights.clear()
         try:
             INSIDE.reset(self._inside)

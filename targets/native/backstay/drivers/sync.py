@@ -118,10 +118,11 @@ def refresh(
     context: Context, policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> bool:
     """Make a call in a thread of the policy's own; whatever comes of it is its own affair. False if none is free."""
+    from backstay.drivers.interpreted import thread_driver  # which imports this module
 
     def call() -> None:
         try:
-            policy.call(function, *args, **kwargs)
+            thread_driver(policy)(policy, function, args, kwargs)
         except Exception:
             return
 

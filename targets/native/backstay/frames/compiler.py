@@ -84,6 +84,24 @@ async def _stand_in_async(*_bs_args: Any, **_bs_kwargs: Any) -> Any:
     return await _bs_compile()(*_bs_args, **_bs_kwargs)  # type: ignore[name-defined]  # noqa: F821
 
 
+def _stepwise(*_bs_args: Any, **_bs_kwargs: Any) -> Any:
+    return _bs_steps(*_bs_args, **_bs_kwargs)  # type: ignore[name-defined]  # noqa: F821
+
+
+async def _stepwise_async(*_bs_args: Any, **_bs_kwargs: Any) -> Any:
+    return await _bs_steps(*_bs_args, **_bs_kwargs)  # type: ignore[name-defined]  # noqa: F821
+
+
+def step_into(frame: Any, policy: Policy, steps: Any, function: Any, asynchronous: bool, as_argument: bool) -> Any:
+    """Put what carries out calls step by step in the place of `frame`'s code; gives it back for this call."""
+    from backstay.frames.hits import before
+
+    steps = before(steps, policy, function, asynchronous=asynchronous, as_argument=as_argument)
+    frame.__globals__["_bs_steps"] = steps
+    frame.__code__ = (_stepwise_async if asynchronous else _stepwise).__code__
+    return steps
+
+
 def can_compose(layers: tuple[Any, ...]) -> bool:
     """Load what composes frames, a sixth of what `import backstay` would load otherwise; can these be composed?
 
@@ -117,10 +135,15 @@ def restart(
         generation = names.get("_bs_generation", -1) + 1
 
         def compiling() -> Any:
-            if policy.ports.stepwise or not can_compose(policy.layers):  # nothing takes the stand-in's place
-                return interpreted.frame_for(
+            if policy.ports.stepwise or not can_compose(policy.layers):
+                steps = interpreted.frame_for(
                     policy, function, asynchronous=asynchronous, as_argument=as_argument, keyed=keyed
                 )
+                if policy.looks and keyed is None and not policy.ports.stepwise:
+                    with LOCK:
+                        if names["_bs_generation"] == generation:
+                            return step_into(frame, policy, steps, function, asynchronous, as_argument)
+                return steps  # nothing takes the stand-in's place
             if asynchronous and in_trio():  # this call only: the next one may come from asyncio
                 from backstay.frames.elsewhere import runner_of
 
