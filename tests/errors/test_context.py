@@ -1,5 +1,6 @@
 """Nothing leaves that must not: redaction, facts and breadcrumbs."""
 
+import re
 from typing import Any
 
 import pytest
@@ -163,3 +164,19 @@ def test_facts_and_breadcrumbs_are_attached_clean():
 
 def test_context_that_is_nothing_is_nothing():
     assert attach(Failure("timeout")) == Failure("timeout", context={})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgres://user:pa@hunter2@host/db",
+        r'password="a\"hunter2"',
+        r"password='a\'hunter2'",
+        r"{\"password\": \"hunter2 hunter2\"}",
+        "password          = hunter2",
+        "-" * 1982 + "a://user:hunter2@host",  # what follows it is cut off
+    ],
+)
+def test_secrets_that_are_written_oddly(text: str):
+    assert not re.search("hunter|er2", REDACTOR.scrub(text))
+    assert len(REDACTOR.scrub(text)) <= REDACTOR.text

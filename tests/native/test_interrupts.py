@@ -188,3 +188,27 @@ class TestAsyncio:
         with pytest.raises(error):
             loop.run_until_complete(task)
         assert idle(policy)
+
+    @pytest.mark.parametrize("ends", ["value", "error"])
+    @pytest.mark.parametrize("error", INTERRUPTS)
+    def test_while_a_deadline_is_taken_back(self, loop: VirtualLoop, error: type[BaseException], ends: str):
+        """No timer stays behind that would cancel what the task does later."""
+        policy = Policy("p", Timeout(5))
+        policy.ports = loop.ports
+
+        @policy
+        async def guarded() -> None:
+            if ends == "error":
+                raise OSError
+
+        async def main() -> None:
+            with contextlib.suppress(OSError):
+                await guarded()
+            guarded.__globals__.update(_bs_reset=raising(error), _bs_unpublish=raising(error))  # type: ignore[attr-defined]
+            with contextlib.suppress(error):
+                await guarded()
+            await asyncio.sleep(10)
+
+        task = loop.create_task(main())
+        loop.run_until_complete(task)
+        assert not task.cancelled()

@@ -16,12 +16,14 @@ import pytest
 from backstay import (
     Budget,
     Bulkhead,
+    Cache,
     CircuitBreaker,
     CircuitOpen,
     ConcurrencyLimit,
     ConfigurationError,
     Fallback,
     Hedge,
+    Idempotency,
     Inject,
     Policy,
     RateLimit,
@@ -35,6 +37,8 @@ from backstay import (
     shared,
 )
 from backstay import keyed as keyed_module
+from backstay.callers import Caller
+from backstay.drivers import interpreted
 from backstay.keyed import Keyed
 from backstay.testing import VirtualTime
 from backstay_core.clock import SECOND
@@ -101,10 +105,12 @@ def test_what_is_shared_and_what_has_no_state_is_one_for_all(world: World):
 
 EXAMPLES = {
     "bulkhead": Bulkhead(1),
+    "cache": Cache(60),
     "circuit_breaker": CircuitBreaker(),
     "concurrency_limit": ConcurrencyLimit(),
     "fallback": Fallback(0),
     "hedge": Hedge(0.5, idempotent=True, quantile=0.9),
+    "idempotency": Idempotency(key=host_of),
     "inject": Inject("latency", seconds=0.5, enabled=True),
     "rate_limit": RateLimit(1, shed=0.5),
     "retry": Retry(budget=Budget()),
@@ -125,6 +131,19 @@ def test_every_strategy_works_keyed(kind: str, world: World):
 
 def test_every_strategy_is_among_them():
     assert set(EXAMPLES) >= set(Policy.STRATEGIES)
+
+
+def test_values_of_one_key_are_not_for_another(sync_world: SyncWorld):
+    """The calls look the same; only the key tells them apart."""
+    keyed = sync_world.policy(Cache(60)).keyed()
+    owners = iter(["mine", "yours"])
+
+    def load() -> str:
+        return next(owners)
+
+    for _ in range(2):
+        assert keyed.of("me").call(load) == "mine"
+        assert keyed.of("you").call(load) == "yours"
 
 
 def test_each_key_has_a_rate_of_its_own(world: World):
@@ -312,6 +331,16 @@ def test_an_unhashable_key_is_refused(world: World):
         world.call(keyed, script, "a")  # type: ignore[arg-type]
     assert script.calls == 0
     assert len(keyed) == 0
+
+
+def test_a_key_whose_hash_raises_is_refused_too(sync_world: SyncWorld):
+    class Odd:
+        def __hash__(self) -> int:
+            raise ValueError("odd")
+
+    keyed = sync_world.policy(breaker()).keyed(lambda url: Odd())
+    with pytest.raises(ConfigurationError, match="'p': a key must be hashable; got"):
+        call(sync_world, keyed, "a")
 
 
 def test_a_key_function_that_raises(world: World):
@@ -636,3 +665,52 @@ def test_faults_are_switched_on_for_all_keys(world: World):
         call(world, keyed, "a")
     keyed.of("a")[Inject].disable()  # type: ignore[attr-defined]
     assert call(world, keyed, "a") == call(world, keyed, "b") == "answer"
+
+
+# Policies derived from those of keys
+
+
+def test_a_key_with_another_caller(sync_world: SyncWorld):
+    keyed = sync_world.policy(Bulkhead(5, shed=0.8)).keyed(host_of)
+    low = keyed.of("a").using(priority="low", tenant="acme")
+    assert low.caller() == Caller("low", "acme")
+    assert keyed.of("a").using(priority="low", tenant="acme") is low
+    with pytest.raises(ConfigurationError, match="priority"):
+        keyed.of("a").using(priority="urgent")
+
+
+def test_values_that_look_alike_are_not_the_same(sync_world: SyncWorld):
+    class Value:
+        def __repr__(self) -> str:
+            return "a value"
+
+    one, two = Value(), Value()
+    entry = sync_world.policy(Fallback(Value())).keyed(host_of).of("a")
+
+    def failing() -> Any:
+        raise OSError
+
+    assert entry.using(value=one).call(failing) is one
+    assert entry.using(value=two).call(failing) is two
+    assert entry.using(value=[1]).call(failing) == [1]
+
+
+def test_events_of_changed_options_are_heard_too(sync_world: SyncWorld):
+    policy = sync_world.policy(Retry(2, base=0, budget=Budget(burst=1, ratio=0, per_second=0)))
+    entry = policy.keyed(host_of).of("a")
+    heard: list[Event] = []
+    policy.on("budget_exhausted", heard.append)
+
+    def failing() -> Any:
+        raise ConnectionRefusedError
+
+    for _ in range(2):
+        with pytest.raises(ConnectionRefusedError):
+            entry.using(attempts=3).call(failing)
+    assert [event.key for event in heard] == ["a", "a"]
+
+
+def test_under_a_tracer_the_ring_has_a_lock(monkeypatch: pytest.MonkeyPatch):
+    """It runs between any two lines, and so may another thread."""
+    monkeypatch.setattr(interpreted, "traced", lambda: True)
+    assert Policy("p", breaker()).keyed(host_of)._locked

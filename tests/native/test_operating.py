@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -333,6 +334,30 @@ def test_a_forked_child_has_pauses_and_places_of_its_own():
     assert policy.call(fork) == "True True 0 in"
     assert policy[Bulkhead].inside == 0
     assert policy.seed == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_a_step_of_its_parent():
+    """A thread that is not in the child held the lock of steps."""
+    held, over = threading.Event(), threading.Event()
+
+    def step() -> None:
+        with interpreted.LOCK:
+            held.set()
+            over.wait()
+
+    thread = threading.Thread(target=step)
+    thread.start()
+    held.wait()
+    try:
+        pid = os.fork()
+        if not pid:
+            os._exit(0 if interpreted.LOCK.acquire(blocking=False) else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_under_a_tracer_in_python_calls_are_carried_out_step_by_step():

@@ -175,6 +175,35 @@ def test_names_that_no_source_can_contain(policies: type[Policy]):
     assert policies("p", Retry())(made)(1, 2) == (1, 2)
 
 
+@pytest.mark.parametrize("name", ["class", "None", "lambda"])
+def test_names_that_are_words_of_the_language(policies: type[Policy], name: str):
+    """Of a function whose source was no text."""
+    odd = only_positional.__code__.replace(co_varnames=(name, "b"), co_posonlyargcount=0)
+    made: Any = FunctionType(odd, globals(), "made")
+    assert policies("p", Retry())(made)(1, b=2) == (1, 2)
+
+
+class Everything:
+    """Answers for every attribute, as `xmlrpc.client` makes methods of a server."""
+
+    def __getattr__(self, name: str) -> Any:
+        return Everything()
+
+    def __call__(self, *args: object) -> Any:
+        return args
+
+
+def test_a_callable_that_has_every_attribute(policies: type[Policy]):
+    proxy: Any = Everything()
+    assert policies("p", Retry()).call(proxy, 1) == (1,)
+    guarded: Any = policies("p", Retry())(proxy)
+    assert guarded(1) == (1,)
+    assert isinstance(guarded.__name__, str)
+    single: Any = Retry(2)(proxy)
+    assert single(1) == (1,)
+    assert single.policy.name == "Everything"
+
+
 def test_hundreds_of_parameters(policies: type[Policy]):
     names = [f"parameter_{i}" for i in range(300)]
     scope: dict[str, Any] = {}

@@ -20,8 +20,9 @@ WORDS = (
 
 MASK = "[redacted]"
 CUT = "..."
+MARGIN = 250  # characters beyond a cut that are looked at: a secret there is known by what follows it
 
-_USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,20}://)[^\s/@]{1,200}@")
+_USER_INFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,20}://)[^\s/]{1,200}@")  # to the last @: people do not escape it
 _BEARER = re.compile(r"\b(bearer)\s{1,4}[A-Za-z0-9._~+/=-]{4,}", re.IGNORECASE)
 _WHOLE_LINE = re.compile(r"\b(authorization|cookie)(['\"]?\s{0,4}[:=]\s{0,4})[^\r\n]+", re.IGNORECASE)
 
@@ -57,8 +58,10 @@ class Redactor:
         self.text = text
         self._plain = tuple(_plain(word) for word in words)
         parts = "|".join("[_-]?".join(re.escape(part) for part in re.split("[_-]+", word)) for word in self.words)
-        key = rf"(?:{parts})[\w.-]{{0,40}}['\"]?\s{{0,4}}[=:]\s{{0,4}}"
-        value = r"(?:\"[^\"]*\"?|'[^']*'?|[^\s,;&'\"}\])]+)"
+        key = rf"(?:{parts})[\w.-]{{0,40}}\\{{0,4}}['\"]?\s{{0,20}}[=:]\s{{0,4}}"
+        quoted = r"\"(?:[^\"\\]|\\[\s\S])*\"?|'(?:[^'\\]|\\[\s\S])*'?"
+        escaped = r"\\{1,4}\"[^\"]*\"?|\\{1,4}'[^']*'?"  # in a text that is itself quoted
+        value = rf"(?:{quoted}|{escaped}|[^\s,;&'\"}}\])]+)"
         self._in_text = re.compile(f"({key})(?!{re.escape(mask)}){value}", re.IGNORECASE) if parts else None
 
     def covers(self, key: str) -> bool:
@@ -68,13 +71,16 @@ class Redactor:
 
     def scrub(self, text: str) -> str:
         """`text`, cut, without what stands after a covered key, after *Bearer*, and before the @ of a URL."""
-        if len(text) > self.text:
-            text = text[: max(1, self.text - len(CUT))] + CUT
+        whole = len(text) <= self.text
+        if not whole:
+            text = text[: self.text + MARGIN]
         mask = self.mask.replace("\\", r"\\")
         text = _USER_INFO.sub(rf"\g<1>{mask}@", text)
         text = _WHOLE_LINE.sub(rf"\g<1>\g<2>{mask}", text)
         text = _BEARER.sub(rf"\g<1> {mask}", text)
-        return text if self._in_text is None else self._in_text.sub(rf"\g<1>{mask}", text)
+        if self._in_text is not None:
+            text = self._in_text.sub(rf"\g<1>{mask}", text)
+        return text if whole else text[: max(1, self.text - len(CUT))] + CUT
 
     def clean(self, value: "Any") -> "Any":
         """`value` as plain data: what JSON knows stays, without floats (their text); what it does not becomes the name

@@ -46,16 +46,28 @@ def borrowed(state: Any) -> Shared:
     return shared
 
 
+def remembered(known: dict[Any, Policy], changes: dict[str, Any], make: Callable[..., Policy], origin: Any) -> Policy:
+    """What ``make(origin, changes)`` gives, made once for equal changes as long as `known` has room."""
+    try:
+        key = tuple(sorted((option, type(value), value) for option, value in changes.items()))  # 1 is not True
+        other = known.get(key)
+    except TypeError:  # not hashable: made each time
+        return make(origin, changes)
+    if other is None:
+        other = make(origin, changes)
+        if len(known) >= MOST_DERIVED:
+            known.clear()
+        known[key] = other
+    return other
+
+
 def with_options(policy: Policy, changes: dict[str, Any]) -> Policy:
     """The policy with options changed: ``timeout`` is the seconds of the outermost Timeout, ``priority`` and ``tenant``
     say whose the calls are, other names are options.
 
     Raises `ConfigurationError` for names that no strategy has, that several have, or that belong to a shared state.
     """
-
-    options = {name: value for name, value in changes.items() if name not in WHOSE}
-    whose = {name: changes[name] for name in WHOSE if name in changes}
-    changed(ANYBODY, **whose)
+    options, whose = _apart(changes)
 
     def parts_of(policy: Policy) -> list[Any]:
         return _changed(policy, options)
@@ -75,16 +87,22 @@ def of_key(entry: KeyPolicy, changes: dict[str, Any]) -> Policy:
         from weakref import WeakKeyDictionary
 
         keyed._variants = WeakKeyDictionary()
-    known = keyed._variants.setdefault(entry, {})
-    name = repr(sorted(changes.items()))
-    other: Policy | None = known.get(name)
-    if other is None or other.ports is not policy.ports:
-        if len(known) >= MOST_DERIVED:
-            known.clear()
-        other = known[name] = type(policy)(policy.name, *_changed(entry, changes), seed=entry.seed)
-        other.seeded = other.derived = True
+    other = remembered(keyed._variants.setdefault(entry, {}), changes, _for_key, entry)
+    if other.ports is not policy.ports:
         other.ports = policy.ports
     other.emit = entry.emit
+    for old, new in zip(entry.layers, other.layers, strict=True):
+        if new is not old:
+            new.emit = old.emit
+    return other
+
+
+def _for_key(entry: KeyPolicy, changes: dict[str, Any]) -> Policy:
+    policy = entry.keyed.policy
+    options, whose = _apart(changes)
+    other = type(policy)(policy.name, *_changed(entry, options), seed=entry.seed)
+    other.seeded = other.derived = True
+    other.whose = whose
     return other
 
 
@@ -115,6 +133,13 @@ def follow_change(policy: Policy) -> list[Policy]:
             continue
         stuck.extend(other._become(made.strategies, made.layers))
     return stuck
+
+
+def _apart(changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of strategies, and whose the calls are. Raises `ConfigurationError` for an impossible caller."""
+    whose = {name: changes[name] for name in WHOSE if name in changes}
+    changed(ANYBODY, **whose)
+    return {name: value for name, value in changes.items() if name not in WHOSE}, whose
 
 
 def _changed(policy: Any, changes: dict[str, Any]) -> list[Any]:

@@ -12,6 +12,7 @@ from backstay_core.events import Event
 from backstay_core.failure import ConfigurationError
 from backstay_core.policy import Shared
 from backstay_core.rng import Rng, stream
+from backstay_core.strategies.cache import Keeper
 from backstay_core.strategies.contract import State, inform
 from backstay_core.strategies.inject import Faults
 from backstay_core.strategies.retry import Retrier
@@ -211,6 +212,10 @@ def class_for(keyed: Keyed) -> type[KeyPolicy]:
 
 def _is_common(layer: State, part: Any) -> bool:
     """Is this strategy one for all keys (KY1)?"""
-    if isinstance(part, Shared) or isinstance(layer, Faults) or type(layer).body is State.body:
+    if isinstance(part, Shared) or isinstance(layer, Faults):
+        return True
+    if isinstance(layer, Keeper):
+        return False  # one tenant's values are not for another
+    if type(layer).body is State.body:
         return True
     return isinstance(layer, Retrier) and (layer.budget is None or isinstance(layer.options.budget, Shared))

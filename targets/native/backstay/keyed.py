@@ -2,8 +2,8 @@
 
 Rules:
 
-KY1   What a strategy remembers (a breaker's window, a bulkhead's places, a budget) is kept for each key. What has
-      nothing to remember, an `Inject` and what is `shared` are the same for all keys.
+KY1   What a strategy remembers (a breaker's window, a bulkhead's places, a budget, the values of a Cache) is kept for
+      each key. What has nothing to remember, an `Inject` and what is `shared` are the same for all keys.
 KY2   At most `most` keys are remembered. A new one takes the place of the one that was used least recently.
 KY3   A key that nobody has used for `idle` seconds is forgotten, at the next use of any key or up to an eighth later.
 KY4   A key is not forgotten as long as a call of it is in flight or waits, or anybody holds its `KeyPolicy`, even if
@@ -77,7 +77,7 @@ class Keyed:
         self._tick = 0
         self._variants: Any = None  # policies derived from those of keys, weakly by these
         self._idle_left = False  # there may be more idle keys than the last sweep has forgotten
-        self._locked = interpreted.free_threaded()
+        self._locked = policy.FRAMES is interpreted
         self.key_class = class_for(self)
         self.frame: Any = policy.FRAMES.frame_for(policy, None, asynchronous=False, as_argument=True, keyed=self)
         self.aframe: Any = policy.FRAMES.frame_for(policy, None, asynchronous=True, as_argument=True, keyed=self)
@@ -103,7 +103,7 @@ class Keyed:
                 self._sweep(tick)
         try:
             entry = self._entries.get(key)
-        except TypeError as error:
+        except Exception as error:
             why = f"a key must be hashable; got {shown(key)}"
             raise ConfigurationError(f"policy {self.policy.name!r}: {why}") from error
         if entry is None or type(entry) is not self.key_class:

@@ -8,7 +8,7 @@ from sys import version_info
 from backstay import forking, strategies
 from backstay.callers import CALLER, Caller, changed
 from backstay.classification import check_failures
-from backstay.derivation import MOST_DERIVED, follow_change, with_fallback, with_options
+from backstay.derivation import follow_change, remembered, with_fallback, with_options
 from backstay.drivers import interpreted, ports
 from backstay.drivers.operation import (
     CO_ASYNC_GENERATOR,
@@ -178,8 +178,10 @@ class Policy(core.Policy):
         guarded = self._frames_of(flags).frame_for(self, function, asynchronous=asynchronous)
         guarded.__annotations__ = {}
         for attribute in DESCRIPTION:
-            if hasattr(function, attribute):
+            try:
                 setattr(guarded, attribute, getattr(function, attribute))
+            except (AttributeError, TypeError):  # it has none, or is a proxy that answers for every attribute
+                pass
         guarded.__dict__.update(getattr(function, "__dict__", {}))
         guarded.__wrapped__ = function
         guarded.policy = self
@@ -247,17 +249,7 @@ class Policy(core.Policy):
         `calling`); other names are options of the one Retry, Timeout or Fallback that has them. Gates and budgets keep
         their state, which all calls share. Raises `ConfigurationError`.
         """
-        try:
-            key = tuple(sorted((option, type(value), value) for option, value in changes.items()))  # 1 is not True
-            known = self._using.get(key)
-        except TypeError:  # not hashable: made each time
-            return with_options(self, changes)
-        if known is None:
-            known = with_options(self, changes)
-            if len(self._using) >= MOST_DERIVED:
-                self._using.clear()
-            self._using[key] = known
-        return known
+        return remembered(self._using, changes, with_options, self)
 
     def keyed(
         self, key: Callable[..., Hashable] | None = None, *, most: int = 10_000, idle: float | None = 3600.0

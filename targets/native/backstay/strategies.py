@@ -80,7 +80,8 @@ class Decorator:
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         from backstay.policy import Policy
 
-        return Policy(getattr(function, "__qualname__", type(function).__name__), self)(function)  # type: ignore[arg-type]
+        name: object = getattr(function, "__qualname__", None)
+        return Policy(name if isinstance(name, str) else type(function).__name__, self)(function)  # type: ignore[arg-type]
 
 
 class CircuitBreaker(Decorator, circuit_breaker.CircuitBreaker):

@@ -7,6 +7,7 @@ there one process-wide lock is held for each step of a call (never while its ope
 
 from __future__ import annotations
 
+import os
 import sys
 from _thread import RLock
 
@@ -82,6 +83,8 @@ def restart(frame: Any, policy: Policy, function: Any, *, asynchronous: bool, as
 
 
 LOCK = RLock()  # reentrant: a wake-up may step another call of the same thread
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=LOCK._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 class LockedExecution(Execution):

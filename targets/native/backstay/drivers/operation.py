@@ -25,7 +25,14 @@ def flags_of(function: Any) -> int:
     code = getattr(function, "__code__", None)
     if code is None and not isinstance(function, type):
         code = getattr(getattr(type(function), "__call__", None), "__code__", None)  # noqa: B004
-    return getattr(code, "co_flags", 0)
+    flags = getattr(code, "co_flags", 0)
+    return flags if isinstance(flags, int) else 0  # a proxy that answers for every attribute is told nothing by this
+
+
+def name_of(function: Any, otherwise: str = "call") -> str:
+    """Its name, if it has one: what is callable may have none, or answer for every attribute."""
+    name = getattr(function, "__name__", None)
+    return name if isinstance(name, str) else otherwise
 
 
 def flags_to_guard(policy: Policy, function: object, *, generators: bool = False) -> int:

@@ -17,6 +17,7 @@ from _weakref import ref
 
 from backstay.drivers import interpreted
 from backstay.drivers.libraries import in_trio
+from backstay.drivers.operation import name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def frame_for(
     """A function that guards `function`, or, with `as_argument`, whatever function it gets as its first argument.
     `keyed` (a `Keyed`): under the `KeyPolicy` that it gets before that."""
     code = (_stand_in_async if asynchronous else _stand_in).__code__
-    frame = FunctionType(code, {"__builtins__": __builtins__}, getattr(function, "__name__", "call"))
+    frame = FunctionType(code, {"__builtins__": __builtins__}, name_of(function))
     restart(frame, policy, function, asynchronous=asynchronous, as_argument=as_argument, keyed=keyed)
     return frame
 

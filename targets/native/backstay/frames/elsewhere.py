@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from backstay.drivers import tasks
 from backstay.drivers.libraries import in_trio
+from backstay.drivers.operation import name_of
 from backstay.frames.signature import ANYTHING, signature_of
 from backstay.frames.source import code_of
 
@@ -56,7 +57,7 @@ def runner_of(policy: Policy, function: Any, *, as_argument: bool, keyed: Any = 
     signature = signature_of(function)
     parameters, arguments = signature or ANYTHING
     code = code_of(f"def frame({parameters}):\n    return _bs_pack({arguments})\n")
-    name = getattr(function, "__name__", "call")
+    name = name_of(function)
     code = code.replace(co_name=name, co_qualname=getattr(function, "__qualname__", name))
     packer = FunctionType(code, {"__builtins__": __builtins__, "_bs_pack": pack}, name)
     if signature is not None:

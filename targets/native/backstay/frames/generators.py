@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from backstay import streams
 from backstay.drivers.items import check
+from backstay.drivers.operation import name_of
 from backstay.frames.elsewhere import pack
 from backstay.frames.signature import ANYTHING, signature_of
 from backstay.frames.source import FrameLoader, code_of
@@ -58,7 +59,7 @@ def frame_for(policy: Policy, function: Any, *, asynchronous: bool, keyed: Any =
     )
     if not asynchronous:
         source += "    return _bs_s.value\n"
-    name = getattr(function, "__name__", "call")
+    name = name_of(function)
     code = code_of(source)
     names: dict[str, Any] = {
         "__builtins__": __builtins__,

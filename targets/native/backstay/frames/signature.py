@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from keyword import iskeyword
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -22,7 +24,9 @@ def signature_of(function: Any) -> tuple[str, str] | None:
     names: tuple[str, ...] = code.co_varnames
     positional, keyword_only, flags = code.co_argcount, code.co_kwonlyargcount, code.co_flags
     used = positional + keyword_only + bool(flags & CO_VARARGS) + bool(flags & CO_VARKEYWORDS)
-    if any(name.startswith((PREFIX, "_" + PREFIX)) or not name.isidentifier() for name in names[:used]):
+    if any(
+        name.startswith((PREFIX, "_" + PREFIX)) or not name.isidentifier() or iskeyword(name) for name in names[:used]
+    ):
         return None
     parameters = list(names[:positional])
     arguments = list(names[:positional])

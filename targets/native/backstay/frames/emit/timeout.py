@@ -83,11 +83,11 @@ def _in_loop(c: Composer, x: int) -> None:
         w.line(f"_bs_e{x} = _bs_d{x}")
     with w.block(f"if _bs_d{x} < {c.deadline_at(x)}:"):
         w.line(f"_bs_q{x} = _bs_h.queues[{x}]")
-        if publishes:
-            w.line(f"_bs_s{x} = _bs_set(_bs_d{x})")
         with w.block(f"if not _bs_q{x}.armed:"):
             w.line(f"_bs_q{x}.arm(_bs_D{x})")
         w.line(f"_bs_q{x}.sequence = _bs_k{x} = _bs_q{x}.sequence + 1")
+        if publishes:
+            w.line(f"_bs_s{x} = _bs_set(_bs_d{x})")
         w.line(f"_bs_q{x}.entries[_bs_k{x}] = (_bs_d{x}, _bs_t)")
     with w.block("else:"):
         w.line(f"_bs_k{x} = 0", f"_bs_d{x} = {c.deadline_at(x)}")
@@ -96,24 +96,26 @@ def _in_loop(c: Composer, x: int) -> None:
     with w.block("try:"):
         c.inside(x + 1)
     with w.block("except _bs_BaseException as _bs_e:"):
-        if always:
-            w.line(f"_bs_unpublish(_bs_s{x})")
         with w.block(f"if _bs_k{x}:"):
+            #  first: an interrupt in what follows must not leave a timer that cancels this task later
+            w.line(f"_bs_x = _bs_q{x}.entries.pop(_bs_k{x}, None)")
             if tighter:
                 w.line(f"_bs_unpublish(_bs_s{x})")
-            with w.block(
-                f"if _bs_q{x}.entries.pop(_bs_k{x}, None) is None and _bs_t.uncancel() <= _bs_u{x}"
-                " and _bs_isinstance(_bs_e, _bs_CancelledError):"
-            ):
-                w.line(f"raise _bs_TimedOut(_bs_at{x}, _bs_L{x}.options.seconds) from _bs_e")
+        if always:
+            w.line(f"_bs_unpublish(_bs_s{x})")
+        with w.block(
+            f"if _bs_k{x} and _bs_x is None and _bs_t.uncancel() <= _bs_u{x}"
+            " and _bs_isinstance(_bs_e, _bs_CancelledError):"
+        ):
+            w.line(f"raise _bs_TimedOut(_bs_at{x}, _bs_L{x}.options.seconds) from _bs_e")
         c.reraise(x)
     with c.after(x):
-        if always:
-            w.line(f"_bs_reset(_bs_s{x})")
         with w.block(f"if _bs_k{x}:"):
-            if tighter:
-                w.line(f"_bs_reset(_bs_s{x})")
             with w.block(f"if _bs_q{x}.entries.pop(_bs_k{x}, None) is None:"):
                 w.line("_bs_t.uncancel()")
+            if tighter:
+                w.line(f"_bs_reset(_bs_s{x})")
+        if always:
+            w.line(f"_bs_reset(_bs_s{x})")
         if c.tells_late(x):
             w.line(f"_bs_late = _bs_late or _bs_clock() >= _bs_e{x}")
