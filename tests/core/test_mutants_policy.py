@@ -73,7 +73,8 @@ def test_roles_and_kinds(example: Any):
     assert example.state().options is example
     assert example.state().emit is None
     assert sorted(STRATEGIES) == [
-        "bulkhead", "circuit_breaker", "concurrency_limit", "fallback", "hedge", "inject", "rate_limit", "retry",
+        "bulkhead", "cache", "circuit_breaker", "concurrency_limit", "fallback", "hedge", "idempotency", "inject",
+            "rate_limit", "retry",
         "throttle", "timeout",
     ]  # fmt: skip
 
@@ -177,7 +178,7 @@ MISTAKES: list[tuple[Any, str]] = [
     ({**DATA, "strategies": ["retry"]}, r"strategies\[0\] must be a table with a kind"),
     ({**DATA, "strategies": [{"limit": 1}]}, r"strategies\[0\] must be a table with a kind"),
     ({**DATA, "strategies": [{"kind": "retri"}]}, r"strategies\[0\]: unknown kind 'retri'; did you mean 'retry'"),
-    ({**DATA, "strategies": [{"kind": "memory"}]}, r"unknown kind 'memory'; kinds: bulkhead, circuit_breaker"),
+    ({**DATA, "strategies": [{"kind": "memory"}]}, r"unknown kind 'memory'; kinds: bulkhead, cache, circuit_breaker"),
     ({**DATA, "strategies": [{"kind": ["retry"]}]}, "unknown kind"),
     ({**DATA, "strategies": [{"kind": "timeout"}]}, r"strategies\[0\] \(timeout\): an option that must be given"),
     ({**DATA, "strategies": [{"kind": "timeout", "second": 1}]}, r"\(timeout\): unknown option 'second'"),

@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 
-from backstay import ConfigurationError, Hedge, Idempotency, Policy, Retry
-from backstay.errors import KeyConflict, KeyInUse
-from backstay.keeping import idempotency_key
+from backstay import (
+    ConfigurationError,
+    Hedge,
+    Idempotency,
+    KeyConflict,
+    KeyInUse,
+    Policy,
+    Retry,
+    idempotency_key,
+)
 from tests.support.trio_world import TrioWorld
 from tests.support.worlds import LoopWorld, Script, SyncWorld
 
@@ -52,6 +59,40 @@ def test_other_arguments_are_refused(world: Any):
     assert world.run(guarded, "A", 5) == "paid"
     with pytest.raises(KeyConflict, match="the key was used with other arguments"):
         world.run(guarded, "A", 6)
+
+
+class Plain:
+    """Shows nothing but its address."""
+
+
+class Unshowable:
+    def __repr__(self) -> str:
+        raise ZeroDivisionError
+
+
+def test_objects_that_show_only_their_address_are_compared_by_class(world: Any):
+    guarded = world.policy(KEYED)(world.function(Script((0, "paid"), (0, "twice"))))
+    one, other = Plain(), Plain()
+    assert [world.run(guarded, "A", one), world.run(guarded, "A", other)] == ["paid", "paid"]
+    with pytest.raises(KeyConflict):
+        world.run(guarded, "A", "something else")
+
+
+def test_arguments_that_cannot_be_shown_fail_the_call(world: Any):
+    script = Script((0, "paid"))
+    guarded = world.policy(Retry(3, on=ArithmeticError), KEYED)(world.function(script))
+    with pytest.raises(ZeroDivisionError):
+        world.run(guarded, "A", Unshowable())
+    assert not script.calls
+
+
+def test_a_refusal_names_the_strategy_and_no_argument(world: Any):
+    guarded = world.policy(KEYED)(world.function(Script((0, "paid"))))
+    world.run(guarded, "A", "secret")
+    with pytest.raises(KeyConflict) as caught:
+        world.run(guarded, "A", "other secret")
+    assert str(caught.value) == "p: idempotency: the key was used with other arguments"
+    assert (caught.value.where, caught.value.reason) == ("p: idempotency", "KEY_CONFLICT")
 
 
 def test_it_declares_what_is_inside(world: Any):

@@ -11,6 +11,8 @@ from backstay.errors import (
     ConfigurationError,
     DeadlineExceeded,
     Injected,
+    KeyConflict,
+    KeyInUse,
     RateLimited,
     Rejected,
     SnapshotError,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from backstay.configuration import Configuration, load
+    from backstay.keeping import idempotency_key
 
 __all__ = [
     "Budget",
@@ -61,6 +64,8 @@ __all__ = [
     "Idempotency",
     "Inject",
     "Injected",
+    "KeyConflict",
+    "KeyInUse",
     "Policy",
     "RateLimit",
     "RateLimited",
@@ -75,21 +80,26 @@ __all__ = [
     "__version__",
     "calling",
     "deadline",
+    "idempotency_key",
     "load",
     "remaining",
     "shared",
 ]
 
 #  loaded when they are asked for: most programs that start fast never do
-_LATER = ("Configuration", "load")
+_LATER = {
+    "Configuration": "backstay.configuration",
+    "idempotency_key": "backstay.keeping",
+    "load": "backstay.configuration",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from backstay import configuration
+    from importlib import import_module
 
-    return getattr(configuration, name)
+    return getattr(import_module(_LATER[name]), name)
 
 
 def __dir__() -> list[str]:

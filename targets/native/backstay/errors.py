@@ -135,11 +135,17 @@ class KeyConflict(Rejected):
 
     code = "FAILED_PRECONDITION"
 
+    def __str__(self) -> str:
+        return f"{self.where}: the key was used with other arguments"
+
 
 class KeyInUse(Rejected):
     """A call with this idempotency key is under way, and this one cannot wait for it."""
 
     code = "ABORTED"
+
+    def __str__(self) -> str:
+        return f"{self.where}: a call with this key is under way"
 
 
 class Missing(UnifiedError):

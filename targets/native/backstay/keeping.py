@@ -19,7 +19,9 @@ KE7   An Idempotency keeps the result of a call that completes, None too, for `k
       not touched. Its key function's error comes out, and a key that has no hash is a `ConfigurationError`.
 KE8   While a call with a key is under way, others with it wait for its result. When it fails, one of them is the next
       to try. Where a call cannot wait it is refused: `KeyInUse`.
-KE9   A key that was used with other arguments, or for another function, is refused: `KeyConflict`.
+KE9   A key that was used with other arguments, or for another function, is refused: `KeyConflict`. Arguments are
+      compared by their `repr`, and by their class where that has none of its own (it would name an address); given by
+      name and given by position are different. A `repr` that raises fails the call, as a key function does.
 """
 
 from __future__ import annotations
@@ -143,7 +145,8 @@ class Keeping:
                 while not flight.over:
                     left = min(action[2], current_deadline()) - clock()
                     if left <= 0:
-                        raise KeyInUse(f"{self._policy.name}: a call with this key takes too long", "KEY_IN_USE")
+                        where = f"{self._policy.name}: {execution.layers[action[3]].options.KIND}"
+                        raise KeyInUse(where, "KEY_IN_USE", None)
                     bell.wait(left)
         except StopIteration as found:
             return found.value
@@ -177,7 +180,7 @@ class Keeping:
             with kept.lock:
                 entry, flight = kept.entries.find(key), kept.entries.flight(key)
                 if exclusive and not all(one is None or one.mark == mark for one in (entry, flight)):
-                    raise KeyConflict(f"{where}: the key was used with other arguments", "KEY_CONFLICT")
+                    raise KeyConflict(where, "KEY_CONFLICT", None)
                 now = clock()
                 age = NEVER if entry is None else now - entry.kept
                 found = entry is not None and age < fresh + more
@@ -196,7 +199,7 @@ class Keeping:
                 break
             if not self._waits or any(flight in call._flights.values() for call in INSIDE.get()):
                 if exclusive:
-                    raise KeyInUse(f"{where}: a call with this key is under way", "KEY_IN_USE")
+                    raise KeyInUse(where, "KEY_IN_USE", None)
                 break
             yield flight
             if flight.failed and not exclusive:
@@ -218,6 +221,7 @@ class Keeping:
         exclusive: bool = options.EXCLUSIVE
         try:
             arguments = (self._args, tuple(sorted(self._kwargs.items())))
+            mark = (function_name(self._function), _shown(self._args, self._kwargs)) if exclusive else None
             if options.key is not None:
                 key = options.key(*self._args, **self._kwargs)
             else:
@@ -229,7 +233,7 @@ class Keeping:
             return None
         if exclusive and key is None:
             return None
-        known = (key, (function_name(self._function), repr(arguments))) if exclusive else ((self._function, key), None)
+        known = (key if exclusive else (self._function, key), mark)
         try:
             hash(known[0])
         except TypeError as error:
@@ -310,6 +314,13 @@ def _counts(options: Any, value: Any) -> bool:
     if value is None and not options.negative:
         return False
     return options.results_match is None or not options.results_match(value)
+
+
+def _shown(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """Arguments as text: the same for the same arguments."""
+    named = [("", value) for value in args] + sorted(kwargs.items())
+    silent: Any = object.__repr__
+    return repr([(name, type(value) if type(value).__repr__ is silent else value) for name, value in named])
 
 
 def function_name(function: Any) -> str:
