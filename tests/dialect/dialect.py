@@ -15,7 +15,7 @@ CORE = Path(__file__).parents[2] / "core" / "backstay_core"
 
 NOT_KERNEL = (
     *("advice", "errors", "monitoring", "chaos", "simulation", "environments", "orchestration", "config"),
-    *("documents", "engine", "engine_state", "deadline_headers", "http_semantics"),
+    *("documents", "engine", "engine_state", "http"),
 )
 
 NO_OS = (

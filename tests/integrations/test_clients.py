@@ -1,4 +1,4 @@
-"""HTTP clients under a policy, against a real server: rules HS1 to HS5 in `backstay_core.http_semantics`."""
+"""HTTP clients under a policy, against a real server: rules HS1 to HS5 in `backstay_core.http.semantics`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from backstay import (
     deadline,
 )
 from backstay.errors import classify
-from backstay_core.http_semantics import is_failure, is_repeatable, is_short
+from backstay_core.http.semantics import is_failure, is_repeatable, is_short
 from tests.integrations.clients import CLIENTS, AsyncHttpx, Client, Httpx, Looping, Requests
 from tests.integrations.server import RESET, Answer, serving
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backstay import ConfigurationError, DeadlineExceeded, Policy, Retry, Timeout, deadline, remaining
 from backstay.propagation import incoming, outgoing, require
 from backstay_core.clock import SECOND
-from backstay_core.deadline_headers import CODECS, LONGEST, time_left, write
+from backstay_core.http.deadlines import CODECS, LONGEST, time_left, write
 from tests.support.worlds import LoopWorld, Script, SyncWorld
 
 MS = "x-request-timeout-ms"

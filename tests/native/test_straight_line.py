@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from backstay import Budget, Bulkhead, CircuitBreaker, Fallback, Policy, Retry, Timeout
+from backstay import (
+    Budget,
+    Bulkhead,
+    CircuitBreaker,
+    ConcurrencyLimit,
+    Fallback,
+    Policy,
+    RateLimit,
+    Retry,
+    Timeout,
+)
 from tests.support.bytecode import is_quiet, updates
 from tests.support.virtual import run
 
@@ -30,6 +40,7 @@ POLICIES: dict[str, Any] = {
     "at once": lambda: [Retry(base=0, budget=Budget())],
     "bulkhead": lambda: [Bulkhead(5)],
     "breaker": lambda: [CircuitBreaker()],
+    "limit": lambda: [ConcurrencyLimit(queue=2), RateLimit(5, queue=2), CircuitBreaker(), Timeout(9)],
     "window in time": lambda: [CircuitBreaker(window_seconds=10, slow_call=1), Retry(total=9, budget=Budget())],
 }
 
@@ -38,6 +49,7 @@ WRITTEN_OUT = {
     "at once": {"tokens", "filled", "rest"},
     "bulkhead": {"free"},
     "breaker": {"run", *FAILURE},
+    "limit": {"free", "run", *FAILURE},
     "window in time": {"tokens", "calls"},
 }
 
@@ -61,9 +73,21 @@ def test_nothing_comes_in_between(name: str, asynchronous: bool):
             return "fine"
 
         assert guarded() == "fine"
+    assert written_out(guarded) == WRITTEN_OUT[name]
+
+
+@pytest.mark.parametrize("name", sorted(POLICIES))
+def test_nothing_comes_in_between_under_keys_either(name: str):
+    keyed = Policy("p", *POLICIES[name]()).keyed(lambda: 1)
+    assert keyed.call(lambda: "fine") == "fine"
+    assert written_out(keyed.frame) == WRITTEN_OUT[name]
+
+
+def written_out(frame: Any) -> set[str]:
+    """Which numbers a frame updates itself; nothing comes in between."""
     seen: set[str] = set()
-    for attribute, between in updates(guarded.__code__, NUMBERS):
+    for attribute, between in updates(frame.__code__, NUMBERS):
         seen.add(attribute)
         loud = [instruction for instruction in between if not is_quiet(instruction)]
-        assert not loud, f"{attribute}: {loud}\n{guarded.__source__}"
-    assert seen == WRITTEN_OUT[name]
+        assert not loud, f"{attribute}: {loud}\n{frame.__source__}"
+    return seen

@@ -2,7 +2,7 @@
 
 A client adds `outgoing()` to the headers of its request; a server runs its handler inside `incoming(headers)`. The
 integrations (`backstay.integrations`) do both. The headers, and what a hostile value means, are rules DH1 to DH5 in
-`backstay_core.deadline_headers`.
+`backstay_core.http.deadlines`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from backstay.ambient import SECONDS, deadline, remaining
 from backstay.errors import DeadlineExceeded
 from backstay_core.clock import SECOND, to_ns
-from backstay_core.deadline_headers import CODECS, known_header, time_left, write
+from backstay_core.http.deadlines import CODECS, known_header, time_left, write
 from backstay_core.options import CHECKS
 
 TYPE_CHECKING = False

@@ -3,7 +3,7 @@
     session = aiohttp.ClientSession(middlewares=(PolicyMiddleware(policy),))
 
 What a request may be repeated for, and what becomes of its answers, are rules HS1 to HS5 in
-`backstay_core.http_semantics`. aiohttp has no error of its own for a pool without a free connection: waiting for one is
+`backstay_core.http.semantics`. aiohttp has no error of its own for a pool without a free connection: waiting for one is
 part of its timeouts.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp.payload import BytesPayload, StringPayload
 
 from backstay.integrations.guard import Answered, Exchange, Guard
-from backstay_core.http_semantics import is_short
+from backstay_core.http.semantics import is_short
 
 __all__ = ["PolicyMiddleware"]
 

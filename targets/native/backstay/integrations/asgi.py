@@ -10,7 +10,7 @@ AS2   What the policy refuses is answered with 503 and Retry-After: the pause th
       rounded up, else `retry_after`.
 AS3   When a Timeout of the policy runs out before the answer has begun, it is 504. An answer that has begun is cut: the
       error goes to the server, which closes the connection.
-AS4   An answer that is a failure (`backstay_core.http_semantics`, HS2) is one for the policy's breaker, and reaches the
+AS4   An answer that is a failure (`backstay_core.http.semantics`, HS2) is one for the policy's breaker, and reaches the
       client as it is. An error of the application goes on to the server.
 AS5   A request is handled once: a policy with a Retry or a Fallback is refused when the middleware is made.
 AS6   Only HTTP requests are guarded. WebSockets and the lifespan pass.
@@ -28,9 +28,9 @@ from backstay.integrations.guard import Answered
 from backstay.keyed import Keyed
 from backstay.policy import Policy
 from backstay.propagation import incoming, require
-from backstay_core.deadline_headers import CODECS
 from backstay_core.failure import ConfigurationError
-from backstay_core.http_semantics import is_failure
+from backstay_core.http.deadlines import CODECS
+from backstay_core.http.semantics import is_failure
 from backstay_core.strategies.contract import BOUND, FAULT, GATE
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from backstay.errors import Rejected, TimedOut
 from backstay.integrations.asgi import check_server_policy, refusal_of, whose
 from backstay.keyed import Keyed
 from backstay.propagation import incoming, require
-from backstay_core.deadline_headers import CODECS
+from backstay_core.http.deadlines import CODECS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

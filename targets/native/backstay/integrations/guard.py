@@ -1,6 +1,6 @@
 """What all HTTP clients share: which policy a request is sent under, and how an answer goes through it.
 
-Inside the policy an answer that is a failure (`backstay_core.http_semantics`) is an exception, `Answered`, so that
+Inside the policy an answer that is a failure (`backstay_core.http.semantics`) is an exception, `Answered`, so that
 breakers count it and Retries heed its Retry-After. Outside it is an answer again: whoever calls gets the last one.
 """
 
@@ -10,7 +10,7 @@ from backstay.keyed import Keyed
 from backstay.policy import Policy
 from backstay.propagation import outgoing
 from backstay_core.failure import ConfigurationError
-from backstay_core.http_semantics import BUFFER, is_failure, is_repeatable
+from backstay_core.http.semantics import BUFFER, is_failure, is_repeatable
 from backstay_core.strategies.contract import RACE
 from backstay_core.strategies.retry import Retrier
 

@@ -3,7 +3,7 @@
     client = httpx.Client(transport=PolicyTransport(policy))
 
 What a request may be repeated for, and what becomes of its answers, are rules HS1 to HS5 in
-`backstay_core.http_semantics`. Redirects and authentication are the client's: each request of theirs is a call of its
+`backstay_core.http.semantics`. Redirects and authentication are the client's: each request of theirs is a call of its
 own.
 """
 

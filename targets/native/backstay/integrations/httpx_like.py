@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backstay.integrations.guard import Answered, Exchange, Guard
-from backstay_core.http_semantics import BUFFER, is_short
+from backstay_core.http.semantics import BUFFER, is_short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

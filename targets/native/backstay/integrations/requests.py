@@ -3,7 +3,7 @@
     session.mount("https://", PolicyAdapter(policy))
 
 What a request may be repeated for, and what becomes of its answers, are rules HS1 to HS5 in
-`backstay_core.http_semantics`. The retries of urllib3 are off unless `max_retries` is given: attempts would multiply.
+`backstay_core.http.semantics`. The retries of urllib3 are off unless `max_retries` is given: attempts would multiply.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from requests.adapters import HTTPAdapter
 from backstay.integrations.guard import Answered, Exchange, Guard
 from backstay.keyed import Keyed
 from backstay.policy import Policy
-from backstay_core.http_semantics import BUFFER, is_short
+from backstay_core.http.semantics import BUFFER, is_short
 
 __all__ = ["PolicyAdapter"]
 
