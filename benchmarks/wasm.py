@@ -95,7 +95,7 @@ def plain_whole(engine: Engine, policy: int) -> Callable[[], object]:
     export("configuration", "load")(store, json.dumps(DOCUMENT), 0)
 
     def call() -> None:
-        decision = begin(store, policy, NOW, None, False).payload
+        decision = begin(store, policy, NOW, None, False, None).payload
         step(store, decision.call, "ok", decision.token, NOW, None)
 
     return call
@@ -183,7 +183,7 @@ def weights(compiled: Compiled, number: int = 20) -> tuple[float, float]:
     for instance in kept:
         instance.call("load", (json.dumps(DOCUMENT), 0))
         for _ in range(100):
-            decision = instance.call("begin", (3, NOW, None, False))
+            decision = instance.call("begin", (3, NOW, None, False, None))
             instance.call("step", (decision.call, "ok", decision.token, NOW, None))
     worn = (used() - before) / number
     for instance in kept:

@@ -14,6 +14,7 @@ import json
 from backstay_core.failure import KINDS, LONGEST_MESSAGE, NEVER, ConfigurationError, Failure, UnifiedError
 from backstay_core.policy import Policy, Shared
 from backstay_core.rng import stream
+from backstay_core.strategies.priority import Caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,6 +109,20 @@ def failure_of(detail: "str | None") -> Failure:
         return Failure(**fields)
     except ConfigurationError as error:
         raise EngineError("invalid-event", str(error)) from None
+
+
+def caller_of(text: str) -> Caller:
+    """Whose call it is: a JSON object with a priority and a tenant, either of which may be left out."""
+    data = parse(text, LONGEST_DETAIL, "invalid-caller")
+    if not isinstance(data, dict):
+        raise EngineError("invalid-caller", f"a caller is a JSON object; got {text[:40]!r}")
+    for name in data:
+        if name not in ("priority", "tenant"):
+            raise EngineError("invalid-caller", f"a caller has a priority and a tenant, and no {name[:40]!r}")
+    try:
+        return Caller(**data)
+    except ConfigurationError as error:
+        raise EngineError("invalid-caller", str(error)) from None
 
 
 def policies_of(text: str, seed: int) -> "list[Policy]":

@@ -21,6 +21,7 @@ from backstay_core.documents import (
     LONGEST_SNAPSHOT,
     MOST_POLICIES,
     EngineError,
+    caller_of,
     failure_of,
     parse,
     policies_of,
@@ -134,17 +135,20 @@ class Engine:
 
     # -- calls
 
-    def begin(self, policy: int, now: int, deadline: "int | None", queue: bool) -> "Decision":
-        """Begin a call and ask for its first action. `queue`: it may wait at a gate."""
+    def begin(
+        self, policy: int, now: int, deadline: "int | None", queue: bool, caller: "str | None" = None
+    ) -> "Decision":
+        """Begin a call and ask for its first action. `queue`: it may wait at a gate; `caller`: whose it is, as JSON."""
         found = self._policy(policy)
         if now >= NEVER:
             raise EngineError("out-of-range", "a time must be less than 2**62 ns")
         if len(self.calls) >= MOST_CALLS:
             raise EngineError("too-many", f"{MOST_CALLS} calls are open")
+        who = None if caller is None else caller_of(caller)
         handle = self.begun + 1
         self.begun = handle
         call = Call(handle, policy, self.woken)
-        call.execution = Execution(found, call.wake if queue else None, NEVER if deadline is None else deadline)
+        call.execution = Execution(found, call.wake if queue else None, NEVER if deadline is None else deadline, who)
         self.calls[handle] = call
         return self._step(call, (START,), now)
 

@@ -99,8 +99,11 @@ class NodeEngine:
     def load(self, text: str) -> Any:
         return self.ask("load", text)
 
-    def begin(self, policy: int, now: int, *, deadline: int | None = None, wake: Any = None) -> Decision:
-        decision = decided(self.ask("begin", policy, now, deadline, wake is not None))
+    def begin(
+        self, policy: int, now: int, *, deadline: int | None = None, wake: Any = None, caller: Any = None
+    ) -> Decision:
+        who = caller and {"priority": caller.priority, "tenant": caller.tenant}
+        decision = decided(self.ask("begin", policy, now, deadline, wake is not None, who))
         if wake is not None:
             self.wakes[decision.call] = wake
         return decision
@@ -133,11 +136,17 @@ class NodeEngine:
 
 def decided(data: dict[str, Any]) -> Decision:
     """A decision of the package as one of the Python host library."""
-    names = ("before", "woken", "position", "operation")
+    names = ("woken", "position")
     more = {name: data[name] for name in names if data.get(name) not in (None, [])}
-    failure = data.get("failure")
-    if failure is not None:
-        more["failure"] = {name: value for name, value in failure.items() if name != "retryAfter"}
-        if failure.get("retryAfter") is not None:
-            more["failure"]["retry_after"] = failure["retryAfter"]
-    return Decision(data["call"], data["action"], data["token"], data["time"], more or None)
+    if data["before"]:
+        more["before"] = [[*action[:4], *map(reason, action[4:])] for action in data["before"]]
+    return Decision(data["call"], data["action"], data["token"], data["time"], more | reason(data) or None)
+
+
+def reason(data: dict[str, Any]) -> dict[str, Any]:
+    said = {name: data[name] for name in ("operation", "failure") if data.get(name) is not None}
+    if "failure" in said:
+        failure = dict(said["failure"])
+        pause = failure.pop("retryAfter", None)
+        said["failure"] = failure if pause is None else {**failure, "retry_after": pause}
+    return said

@@ -100,6 +100,15 @@ def test_numbers_beyond_their_type(engine: Engine, number: Any):
         assert kind_of(engine.add, PLAIN, number) == "out-of-range"
 
 
+def test_callers_that_are_none():
+    core = CoreEngine()
+    core.load(json.dumps(PLAIN), 0)
+    for text in ("", "{", "[]", "1", '{"rank": 1}', '{"priority": "vital"}', '{"priority": true}', '{"tenant": 5}'):
+        assert kind_of(core.begin, 1, 0, None, False, text) == "invalid-caller", text
+    assert kind_of(core.begin, 1, 0, None, False, " " * 70_000) == "too-large"
+    assert core.begun == 0
+
+
 def test_times_that_do_not_come(engine: Engine):
     for now in (LATEST + 1, MOST):
         assert kind_of(engine.begin, "p", now) == "out-of-range"
@@ -262,6 +271,19 @@ def test_no_component_at_all(tmp_path: Path):
 def test_a_memory_limit_that_is_too_small(engine_of: Callable[..., Engine]):
     with pytest.raises(IncompatibleComponent, match="memory"):
         engine_of(limits=Limits(memory=1 << 20))
+
+
+WRONG_LIMITS: tuple[dict[str, Any], ...] = (
+    *({"memory": value} for value in (0, -1, 1 << 33, 1e6, None, True)),
+    *({"deadline": value} for value in (0, -1.0, 1e20, float("inf"), float("nan"), "1", None)),
+    *({"fuel": value} for value in (0, -1, 1 << 60, 1.5, "x")),
+)
+
+
+@pytest.mark.parametrize("limits", WRONG_LIMITS, ids=str)
+def test_limits_that_are_none(limits: dict[str, Any]):
+    """Some of them would have meant no limit at all."""
+    assert kind_of(Limits, **limits) == "out-of-range"
 
 
 def test_a_shut_engine(engine_of: Callable[..., Engine]):

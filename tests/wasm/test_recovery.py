@@ -12,8 +12,9 @@ import pytest
 from wasmtime import Store
 
 from backstay_core.engine import Engine as CoreEngine
-from backstay_wasm import CallLost, Engine, EngineError, Limits
-from backstay_wasm.recovery import FEWEST
+from backstay_wasm import CallLost, Engine, EngineError, IncompatibleComponent, Limits
+from backstay_wasm.instance import Instance
+from backstay_wasm.recovery import FEWEST, PATIENCE
 
 MS = 1_000_000
 POLICIES = {
@@ -160,7 +161,7 @@ def test_it_decides_like_an_engine_that_never_broke(engine_of: Callable[..., Eng
 def test_what_cannot_be_brought_back_is_forgotten_and_no_handle_given_twice(engine_of: Callable[..., Engine]):
     engine = engine_of(POLICIES)
     calls = [engine.begin("free", 0).call for _ in range(5)]
-    engine._inside.journal.append(("begin", (99, 0, None, False)))  # a journal that cannot be told again
+    engine._inside.journal.append(("begin", (99, 0, None, False, None)))  # a journal that cannot be told again
     poison(engine)
     with pytest.raises(CallLost):
         engine.step(calls[0], "wake", now=0)
@@ -174,12 +175,111 @@ def test_what_cannot_be_brought_back_is_forgotten_and_no_handle_given_twice(engi
 
 def test_a_guest_that_runs_away_is_stopped(engine_of: Callable[..., Engine]):
     """As many strategies as a document can hold: each is compared with those before it, which takes very long."""
-    engine = engine_of(POLICIES, limits=Limits(deadline=0.005))
+    engine = engine_of(POLICIES)
     call = engine.begin("p", 0)
+    inside = engine._inside.instance
+    assert inside is not None
+    inside.ticks = 1  # for this one call; every other one has a second
     with pytest.raises(CallLost) as caught:
         engine.add(ENDLESS)
     assert caught.value.kind == "deadline"
     assert engine.step(call.call, "ok", call.token, now=1).over
+
+
+def test_telling_it_again_has_more_time(engine_of: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch):
+    """It ended before; that the machine is busy when an instance is replaced loses nothing."""
+    engine = engine_of(POLICIES)
+    engine.begin("p", 0)
+    poison(engine)
+    told: list[tuple[str, int]] = []
+    call = Instance.call
+
+    def counting(self: Instance, name: str, args: Any) -> Any:
+        told.append((name, self.patience))
+        return call(self, name, args)
+
+    monkeypatch.setattr(Instance, "call", counting)
+    with pytest.raises(CallLost):
+        engine.begin("p", 0)
+    assert told == [("begin", 1), ("load", PATIENCE), ("begin", PATIENCE)]
+    engine.report(0)
+    assert told[-1] == ("report", 1)
+
+
+def test_an_engine_in_use_has_a_spare_instance(engine_of: Callable[..., Engine]):
+    engine = engine_of(POLICIES)
+    call = engine.begin("p", 0)
+    assert engine._inside.spare is None
+    for _ in range(FEWEST):
+        engine.step(call.call, "wake", now=0)
+    spare = engine._inside.spare
+    assert spare is not None
+    poison(engine)
+    with pytest.raises(CallLost):
+        engine.report(0)
+    assert engine._inside.instance is spare
+    assert engine._inside.spare is None
+    assert engine.step(call.call, "ok", call.token, now=0).over
+
+
+def test_what_an_interrupt_leaves_in_doubt_has_not_happened(
+    engine_of: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+):
+    """Nobody has the handle of that call, so nobody could give its place back."""
+    engine = engine_of(POLICIES)
+    before = state_of(engine, 0)
+    call = Instance.call
+
+    def interrupted(self: Instance, name: str, args: Any) -> Any:
+        answer = call(self, name, args)
+        if self.patience == 1:
+            raise KeyboardInterrupt
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Instance, "call", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            engine.begin("p", 0)
+    assert state_of(engine, 0) == before
+    assert engine.begin("p", 0).call == 1
+
+
+def test_nobody_enters_from_within(engine_of: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch):
+    """As a signal handler or a finalizer might: what was told first would stand second in the journal."""
+    engine = engine_of(POLICIES)
+    call = Instance.call
+    kinds: list[str] = []
+
+    def within(self: Instance, name: str, args: Any) -> Any:
+        if not kinds:
+            for enter in (lambda: engine.begin("p", 0), lambda: engine.report(0)):
+                with pytest.raises(EngineError) as caught:
+                    enter()
+                kinds.append(caught.value.kind)
+        return call(self, name, args)
+
+    monkeypatch.setattr(Instance, "call", within)
+    begun = engine.begin("p", 0)
+    assert kinds == ["reentrant", "reentrant"]
+    assert engine.step(begun.call, "ok", begun.token, now=0).over
+
+
+def test_no_memory_for_a_new_instance_is_no_loss(engine_of: Callable[..., Engine]):
+    engine = engine_of(POLICIES)
+    kept, lost = engine.begin("p", 0), engine.begin("p", 0)
+    make = engine._inside._make
+
+    def fail() -> Instance:
+        raise IncompatibleComponent("it cannot be started: out of memory")
+
+    engine._inside._make = fail
+    poison(engine)
+    for _ in range(2):
+        with pytest.raises(IncompatibleComponent):
+            engine.step(lost.call, "ok", lost.token, now=0)
+    engine._inside._make = make
+    assert engine.step(kept.call, "ok", kept.token, now=0).over
+    assert engine._inside.incomplete == 0
 
 
 @pytest.mark.slow  # it is compiled anew

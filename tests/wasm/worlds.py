@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 from backstay_core import engine_state
 from backstay_core.engine import Engine as CoreEngine
 from backstay_core.failure import NEVER, SnapshotError
+from backstay_core.policy import Policy
+from backstay_core.strategies.priority import Caller
 from backstay_wasm import Decision, EngineError
 from backstay_wasm.execution import RemoteExecution
 from tests.conformance import simulate
@@ -29,8 +30,11 @@ class NativeEngine:
     def load(self, text: str) -> int:
         return self.core.load(text, 0)
 
-    def begin(self, policy: int, now: int, *, deadline: int | None = None, wake: Any = None) -> Decision:
-        raw = self.core.begin(policy, now, deadline, wake is not None)
+    def begin(
+        self, policy: int, now: int, *, deadline: int | None = None, wake: Any = None, caller: Any = None
+    ) -> Decision:
+        who = caller and json.dumps({"priority": caller.priority, "tenant": caller.tenant})
+        raw = self.core.begin(policy, now, deadline, wake is not None, who)
         if wake is not None:
             self.wakes[raw[0]] = wake
         return self.done(raw)
@@ -85,12 +89,12 @@ class Call(simulate.Call):
     execution: Any
 
     def __init__(self, written: Any, policy: Any, agenda: Any, interruptible: bool) -> None:
-        nothing = SimpleNamespace(layers=(), name="", draws=False, bounded=False)
-        super().__init__(written, nothing, agenda, interruptible)
+        super().__init__(written, Policy("nothing"), agenda, interruptible)
         deadline = written.get("deadline")
         wake = self.woken if written.get("queue", True) else None
         self.failed: dict[int, Any] = {}
-        self.execution = RemoteExecution(policy, wake, NEVER if deadline is None else ns(deadline))
+        caller = Caller(written.get("priority", "normal"), written.get("tenant", ""))
+        self.execution = RemoteExecution(policy, wake, NEVER if deadline is None else ns(deadline), caller)
 
     def step(self, event: Any, reads: int | None = None) -> None:
         if event[0] in ("ok", "error") and event[1] < 0:
@@ -142,6 +146,7 @@ class Held:
         self.world = world
         self.handle = handle
         self.layers = ()
+        self.asks = True
 
     @property
     def engine(self) -> Any:

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+from backstay_core.canonical import dumps
 from backstay_core.documents import EngineError
+from backstay_core.strategies.priority import Caller
 from backstay_wasm.cache import Cache
 from backstay_wasm.component import find
 from backstay_wasm.instance import Instance, compiled
@@ -109,11 +111,15 @@ class Engine:
         deadline: int | None = None,
         queue: bool = False,
         wake: Wake | None = None,
+        caller: Caller | None = None,
     ) -> Decision:
-        """Begin a call. `wake` is called, from whichever thread makes room, when a gate has let the call in; it must
-        not block. With `queue` alone the caller reads `Decision.woken` itself."""
+        """Begin a call. `caller` says whose it is, for gates with `shed` or `fair`. `wake` is called, from whichever
+        thread makes room, when a gate has let the call in; it must not block. With `queue` alone the caller reads
+        `Decision.woken` itself."""
+        who = None if caller is None else dumps({"priority": caller.priority, "tenant": caller.tenant})
+        waits = wake is not None or bool(queue)
         with self._lock:
-            decision: Decision = self._tell("begin", (self._handle(policy), now, deadline, queue or wake is not None))
+            decision: Decision = self._tell("begin", (self._handle(policy), now, deadline, waits, who))
             if wake is not None and not decision.over:
                 self._wakes[decision.call] = wake
         return self._done(decision)

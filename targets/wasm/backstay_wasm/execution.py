@@ -28,6 +28,7 @@ from backstay_wasm.values import failure_from
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from backstay_core.strategies.priority import Caller
     from backstay_wasm.policy import Policy
     from backstay_wasm.values import Decision
 
@@ -37,10 +38,17 @@ if TYPE_CHECKING:
 class RemoteExecution:
     """A call whose steps are taken in the component. Values stay here; labels and kinds of failures go in."""
 
-    __slots__ = ("call", "deadlines", "failures", "layers", "mode", "policy", "wake")
+    __slots__ = ("call", "caller", "deadlines", "failures", "layers", "mode", "policy", "wake")
 
-    def __init__(self, policy: Policy, wake: Callable[[], object] | None = None, deadline: int = NEVER) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        wake: Callable[[], object] | None = None,
+        deadline: int = NEVER,
+        caller: Caller | None = None,
+    ) -> None:
         self.policy = policy
+        self.caller = (caller or policy.caller()) if policy.asks else None
         self.layers = policy.layers  # of this process: their options say what a substitute is
         self.wake = wake
         self.deadlines = [deadline]
@@ -59,7 +67,7 @@ class RemoteExecution:
             limit = None if deadline >= NEVER else max(0, deadline)
             policy = self.policy
             self.mode = OVER  # should this raise
-            decision = policy.engine.begin(policy.handle, now, deadline=limit, wake=self.wake)
+            decision = policy.engine.begin(policy.handle, now, deadline=limit, wake=self.wake, caller=self.caller)
             self.call = decision.call
             return self._actions(decision)
         if mode in (NEW, OVER):

@@ -13,7 +13,7 @@ from wasmtime import Engine as Compiler
 from wasmtime import _ffi as ffi
 from wasmtime.component import Component, Func, Linker
 
-from backstay_core.documents import LONGEST_CONFIGURATION, LONGEST_DETAIL, LONGEST_SNAPSHOT, EngineError
+from backstay_core.documents import LONGEST_CONFIGURATION, LONGEST_DETAIL, LONGEST_SNAPSHOT
 from backstay_wasm import cache, marshal
 from backstay_wasm.ticker import Ticker, ticks
 from backstay_wasm.values import IncompatibleComponent, Limits
@@ -31,7 +31,11 @@ _MODE = ("s", "mode", WORD)
 EXPORTS: tuple[tuple[str, str, tuple[tuple[str, str, int], ...], str, bool], ...] = (
     ("configuration", "load", (("s", "document", LONGEST_CONFIGURATION), ("U", "seed", 0)), "U", True),
     ("configuration", "unload", (_POLICY,), "-", False),
-    ("calls", "begin", (_POLICY, _NOW, ("O", "deadline", 0), ("b", "queue", 0)), "D", False),
+    (
+        *("calls", "begin"),
+        (_POLICY, _NOW, ("O", "deadline", 0), ("b", "queue", 0), ("S", "caller", LONGEST_DETAIL)),
+        *("D", False),
+    ),
     (
         *("calls", "step"),
         (("U", "call", 0), ("e", "event", 10), ("U", "token", 0), _NOW, ("S", "detail", LONGEST_DETAIL)),
@@ -116,7 +120,7 @@ class Instance:
         self._context = self.store._context()
         self._deadline: Callable[..., object] = ffi.dll.wasmtime_context_set_epoch_deadline
         self.functions: dict[str, tuple[marshal.Export, bool]] = {}
-        self._busy = False
+        self.patience = 1  # times the deadline and the fuel
         self._fuel = limits.fuel is not None
         self._arm(10)
         compiled.ticker.note()
@@ -139,19 +143,14 @@ class Instance:
 
     def call(self, name: str, args: tuple[Any, ...]) -> Any:
         """Raises `EngineError`, or `marshal.Trap`, after which this instance is of no use."""
-        if self._busy:
-            raise EngineError("reentrant", "this thread is inside the component already (in a signal handler?)")
-        self._busy = True
-        try:
-            function, long = self.functions[name]
-            self.compiled.ticker.note()
-            if long or self._fuel:
-                self._arm(10 if long else 1)
-            else:
-                self._deadline(self._context, self.ticks)
-            return function(*args)
-        finally:
-            self._busy = False
+        function, long = self.functions[name]
+        self.compiled.ticker.note()
+        times = 10 * self.patience if long else self.patience
+        if times > 1 or self._fuel:
+            self._arm(times)
+        else:
+            self._deadline(self._context, self.ticks)
+        return function(*args)
 
     def close(self) -> None:
         """Give the memory back."""

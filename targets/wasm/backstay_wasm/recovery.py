@@ -6,7 +6,12 @@ which the old one broke; in its place the call that it belonged to is closed, as
 lost but that call: every outcome that was ever reported counts.
 
 A snapshot is taken when the journal holds `FEWEST` inputs, or `PER_CALL` for every call in flight, whichever is more,
-so that it costs each step about the same whatever the number of calls, and a replacement stays short.
+so that it costs each step about the same whatever the number of calls, and a replacement stays short. An engine that
+is used for as long as that also gets a spare instance: a third of a replacement is the memory of the new one, page by
+page.
+
+What was told once came to an end. Telling it again therefore has `PATIENCE` times the deadline and the fuel: that the
+machine is busy just then is no reason to lose calls.
 """
 
 from __future__ import annotations
@@ -19,9 +24,11 @@ from backstay_core.canonical import dumps
 from backstay_core.documents import EngineError
 from backstay_wasm.instance import Instance
 from backstay_wasm.marshal import Trap
+from backstay_wasm.values import IncompatibleComponent
 
-FEWEST = 256
+FEWEST = 192
 PER_CALL = 8
+PATIENCE = 30
 NOWS = {"begin": 1, "step": 3, "close": 1, "control": 3, "restore-policy": 3}  # where `now` stands
 OF_CALLS = ("begin", "step", "close")
 
@@ -35,6 +42,7 @@ class Recovering:
     def __init__(self, make: Callable[[], Instance]) -> None:
         self._make = make
         self.instance: Instance | None = make()
+        self.spare: Instance | None = None
         self.snapshot: tuple[str, int] | None = None  # and when it was taken
         self.journal: list[tuple[str, tuple[Any, ...]]] = []
         self.due = FEWEST
@@ -43,17 +51,33 @@ class Recovering:
         self.woken: list[int] = []  # by calls that were closed in a replacement
         self.replacements = 0
         self.incomplete = 0  # replacements in which all calls in flight were lost
+        self._busy = False
 
     def ask(self, name: str, args: tuple[Any, ...]) -> Any:
         """A call that changes nothing. Raises `EngineError`; `Trap` after a replacement that has lost nothing."""
+        self._enter()
         try:
             return self._inside().call(name, args)
         except Trap:
             self.replace()
             raise
+        finally:
+            self._busy = False
 
     def tell(self, name: str, args: tuple[Any, ...]) -> Any:
         """A call that changes what is inside. Raises `EngineError`; `Trap` after a replacement without this input."""
+        self._enter()
+        try:
+            return self._tell(name, args)
+        finally:
+            self._busy = False
+
+    def _enter(self) -> None:
+        if self._busy:  # two inputs within each other would stand in the journal in another order than inside
+            raise EngineError("reentrant", "this thread is inside the component already (in a signal handler?)")
+        self._busy = True
+
+    def _tell(self, name: str, args: tuple[Any, ...]) -> Any:
         inside = self._inside()
         if len(self.journal) >= self.due:
             self.take_snapshot()
@@ -67,6 +91,10 @@ class Recovering:
                 if name in ("step", "close"):
                     self.journal.append(("close", (args[0], self.now)))
                 self.replace()
+            raise
+        except BaseException:  # Ctrl-C: was it told or not? Let it not have been.
+            self.journal.pop()
+            self.replace()
             raise
         if name == "restore":
             self.now = args[2]  # possibly another clock
@@ -90,11 +118,30 @@ class Recovering:
         self.snapshot = (text, self.now)
         self.journal.clear()
         self.due = max(FEWEST, PER_CALL * text.count('"kind":"call"'))
+        if self.spare is None:
+            self._prepare()
+
+    def _prepare(self) -> None:
+        """A spare instance. It is given this state so that its memory is there; the state itself will be too old."""
+        assert self.snapshot is not None
+        text, now = self.snapshot
+        try:
+            self.spare = self._make()
+            self.spare.patience = PATIENCE
+            self.spare.call("restore", (text, "revive", now, None))
+        except (EngineError, Trap):
+            self._close_spare()
 
     def close(self) -> None:
+        self._close_spare()
         if self.instance is not None:
             self.instance.close()
             self.instance = None
+
+    def _close_spare(self) -> None:
+        if self.spare is not None:
+            self.spare.close()
+            self.spare = None
 
     def _inside(self) -> Instance:
         if self.instance is None:  # the last replacement failed
@@ -108,6 +155,8 @@ class Recovering:
         try:
             self._rebuild("resume", self.journal)
             return
+        except IncompatibleComponent:  # there is no memory for it now; whoever comes next tries again
+            raise
         except (EngineError, Trap):
             self.incomplete += 1
         inside = self._rebuild("revive", [entry for entry in self.journal if entry[0] not in OF_CALLS])
@@ -119,8 +168,11 @@ class Recovering:
         self.journal.clear()
 
     def _rebuild(self, mode: str, journal: list[tuple[str, tuple[Any, ...]]]) -> Instance:
-        self.close()
-        inside = self._make()
+        if self.instance is not None:
+            self.instance.close()
+            self.instance = None
+        inside, self.spare = self.spare or self._make(), None
+        inside.patience = PATIENCE
         woken: list[int] = []
         if self.snapshot is not None:
             inside.call("restore", (self.snapshot[0], mode, self.snapshot[1], None))
@@ -134,5 +186,6 @@ class Recovering:
                 if name == "close" and number == len(journal) - 1:  # who was woken earlier has been told
                     woken = answer.woken
         self.woken.extend(woken)
+        inside.patience = 1
         self.instance = inside
         return inside

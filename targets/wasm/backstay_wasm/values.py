@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from backstay_core.documents import EngineError, number
@@ -42,6 +42,25 @@ class Limits:
     memory: int = 64 * MiB
     deadline: float = 1.0
     fuel: int | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, (kinds, most) = getattr(self, field.name), RANGES[field.name]
+            if value is None and field.default is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value <= most:
+                what = "a whole number" if kinds is int else "a number"
+                raise EngineError(
+                    "out-of-range", f"{field.name} must be {what} above 0 and at most {most}; got {value!r}"
+                )
+
+
+#  beyond these the C API would wrap
+RANGES: dict[str, tuple[Any, int]] = {
+    "memory": (int, 1 << 32),
+    "deadline": ((int, float), 1_000_000),
+    "fuel": (int, 1 << 53),
+}
 
 
 class Decision(NamedTuple):

@@ -47,8 +47,8 @@ class Configuration:
 
 
 class Calls:
-    def begin(self, policy, now, deadline, queue):  # type: ignore[no-untyped-def]
-        return decided(ENGINE.begin, policy, now, deadline, queue)
+    def begin(self, policy, now, deadline, queue, caller):  # type: ignore[no-untyped-def]
+        return decided(ENGINE.begin, policy, now, deadline, queue, caller)
 
     def step(self, call, event, token, now, detail):  # type: ignore[no-untyped-def]
         return decided(ENGINE.step, call, EVENTS[event], token, now, detail)

@@ -60,6 +60,17 @@ test("numbers beyond their type", () => {
   assert.equal(kindOf(() => engine.control("p", 1 << 30, "auto", 0n)), "out-of-range");
 });
 
+test("whose call it is", () => {
+  const [handle] = engine.add({ policies: [{ name: "shed", strategies: [{ kind: "bulkhead", limit: 2, shed: 0.5 }] }] }, 0n);
+  for (const caller of ["{", "[]", { rank: 1 }, { priority: "vital" }, { priority: 5 }, { tenant: 5 }, { tenant: "x".repeat(201) }, { priority: true }]) {
+    assert.equal(kindOf(() => engine.begin(handle, 0n, { caller })), "invalid-caller", JSON.stringify(caller));
+  }
+  assert.equal(kindOf(() => engine.begin(handle, 0n, { caller: { tenant: "x".repeat(200_000) } })), "too-large");
+  const begun = ["critical", "background", "critical"].map((priority) => engine.begin(handle, 0n, { caller: { priority } }));
+  assert.deepEqual(begun.map(({ action }) => action), ["attempt", "fail", "attempt"]);
+  for (const { call } of begun) engine.close(call, 0n);
+});
+
 test("ten megabytes, and half a character", () => {
   const huge = "x".repeat(10_000_000);
   assert.equal(kindOf(() => engine.add(huge)), "too-large");
@@ -114,9 +125,39 @@ test("a component that is none", async () => {
   await rm(place, { recursive: true });
 });
 
+test("keys that mean something to JavaScript are names like any other, and pollute nothing", async () => {
+  const name = "__proto__";
+  const text = '{"policies": {"__proto__": {"strategies": [{"shared": "constructor"}]}}, "shared": {"constructor": {"kind": "bulkhead", "limit": 3}}}';
+  const own = await Engine.load(text, { seed: 0n });
+  assert.deepEqual(own.policy(name).strategies, [{ kind: "bulkhead", limit: 3 }]);
+  assert.equal(await own.policy(name).call(() => 1), 1);
+  own.restore(own.snapshot());
+  assert.equal(own.policy(name).name, name);
+  assert.throws(() => own.policy("constructor"), { kind: "unknown-policy" });
+  for (const key of ["__proto__", "constructor", "toString"]) {
+    assert.equal(kindOf(() => engine.add(`{"policies": [{"name": "x", "strategies": [{"shared": "${key}"}]}]}`)), "invalid-config");
+    assert.equal(kindOf(() => engine.add(`{"policies": [{"name": "x", "${key}": {"limit": 1}}]}`)), "invalid-config");
+    assert.equal(kindOf(() => engine.add(`{"policies": [{"name": "x", "strategies": [{"kind": "${key}"}]}]}`)), "invalid-config");
+  }
+  assert.equal({}.limit, undefined);
+  own.shut();
+});
+
+test("who is woken and throws disturbs nobody, and keeps no place", () => {
+  const [handle] = engine.add({ policies: [{ name: "w", strategies: [{ kind: "bulkhead", limit: 1, queue: 1 }] }] }, 0n);
+  const first = engine.begin(handle, 0n);
+  const thrown = () => {
+    throw new Error("its page is gone");
+  };
+  assert.equal(engine.begin(handle, 0n, { wake: thrown }).action, "wait");
+  assert.equal(engine.step(first.call, "ok", { token: first.token, now: 1n }).action, "complete");
+  const { inside, waiting } = engine.report(1n).policies.find(({ name }) => name === "w").strategies[0];
+  assert.deepEqual([inside, waiting], [0, 0]);
+});
+
 test("what is in the typings is what there is", () => {
   assert.deepEqual(Object.keys(backstay).sort(), [
-    "BackstayError", "CallLost", "DeadlineExceeded", "Engine", "EngineError", "Failed", "NEVER", "Policy", "Rejected", "TimedOut", "classify",
+    "BackstayError", "CallLost", "DeadlineExceeded", "Engine", "EngineError", "Failed", "Missing", "NEVER", "Policy", "Rejected", "TimedOut", "classify",
   ]);
 });
 
@@ -131,6 +172,7 @@ test("errors are classified by what they carry", () => {
     ["a text", "unknown"],
     [undefined, "unknown"],
     [Object.assign(new Error("x"), { status: 200 }), "unknown"],
+    ...["__proto__", "constructor", "toString"].flatMap((key) => [[{ code: key }, "unknown"], [{ name: key }, "unknown"]]),
   ];
   for (const [error, kind] of cases) assert.equal(classify(error), kind);
   const paused = classify(new Response("", { status: 503, headers: { "retry-after": "2" } }));

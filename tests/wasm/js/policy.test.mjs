@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
-import { DeadlineExceeded, Engine, EngineError, Failed, Rejected, TimedOut } from "backstay";
+import { DeadlineExceeded, Engine, EngineError, Failed, Missing, Rejected, TimedOut } from "backstay";
 import { VirtualTime } from "./virtual.mjs";
 
 const REFUSED = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
@@ -14,6 +14,10 @@ const DOCUMENT = {
     slow: { strategies: [{ kind: "timeout", seconds: 2 }] },
     value: { strategies: [{ kind: "fallback", value: "last known" }] },
     label: { strategies: [{ kind: "retry", attempts: 2, base: 0, results: ["again"] }] },
+    kept: { strategies: [{ kind: "cache", fresh_for: 60, stale_for: 60 }] },
+    raced: { strategies: [{ kind: "hedge", after: 0.05, idempotent: true }] },
+    racing: { strategies: [{ kind: "hedge", after: 0.05, idempotent: true }, { kind: "fallback" }] },
+    injected: { strategies: [{ kind: "inject", fault: "outcome", enabled: true, value: "injected" }] },
     both: { strategies: [{ kind: "fallback", on: "rejected", value: "full" }, { kind: "bulkhead", limit: 1 }] },
   },
 };
@@ -148,6 +152,22 @@ test("the caller's signal ends the call wherever it is, and gives its places bac
   assert.equal(ran, false);
 });
 
+test("an operation that makes the caller go in its first moment ends the call too", async () => {
+  const leave = new AbortController();
+  let told;
+  const call = engine.policy("one").call(
+    (signal) => {
+      leave.abort(new Error("at once"));
+      told = signal.aborted;
+      return new Promise(() => {});
+    },
+    { signal: leave.signal },
+  );
+  await assert.rejects(call, leave.signal.reason);
+  assert.equal(told, true);
+  assert.equal(inside("one")[0].inside, 0);
+});
+
 test("a pause between attempts ends with the caller's signal", async () => {
   const leave = new AbortController();
   const seen = watch(engine.policy("retry").call(() => Promise.reject(REFUSED), { signal: leave.signal }));
@@ -208,6 +228,63 @@ test("a classifier decides what an error is", async () => {
   assert.equal(attempts, 1);
   const wrong = engine.policy("retry", { classify: () => "nonsense" });
   await assert.rejects(wrong.call(() => Promise.reject(REFUSED)), (error) => error instanceof EngineError && error.kind === "invalid-event");
+  assert.equal(engine.report().calls, 0);
+});
+
+test("a function that makes substitutes stands in for a Fallback and for nothing else", async () => {
+  const row = { kind: "inject", fault: "outcome", enabled: true, value: "injected" };
+  const policy = engine.policy("injected", { fallback: () => "made" });
+  assert.deepEqual(policy.strategies, [row]);
+  assert.equal(await policy.call(() => "real"), "injected");
+});
+
+test("a lookup finds a value, or nothing, or one that is stale", async () => {
+  const fail = () => Promise.reject(REFUSED);
+  assert.equal(await engine.policy("kept").call(() => "fetched"), "fetched"); // nobody keeps anything
+  await assert.rejects(engine.policy("kept").call(fail), REFUSED);
+  const asked = [];
+  const lookup = (error) => {
+    asked.push(error);
+    if (error === undefined) throw new Missing();
+    return "stale";
+  };
+  assert.equal(await engine.policy("kept", { lookup }).call(fail), "stale");
+  assert.deepEqual(asked, [undefined, REFUSED]);
+  assert.equal(await engine.policy("kept", { lookup: async () => "hit" }).call(fail), "hit");
+});
+
+test("a second attempt beside the first: who comes first wins, the other one is told", async () => {
+  const told = [];
+  const seen = watch(
+    engine.policy("raced").call((signal) => {
+      const number = told.push(false) - 1;
+      signal.addEventListener("abort", () => (told[number] = true));
+      return number ? "second" : new Promise(() => {});
+    }),
+  );
+  await time.pass(49);
+  assert.deepEqual(told, [false]);
+  await time.pass(1);
+  assert.deepEqual([seen.value, told], ["second", [true, false]]);
+});
+
+test("substitutes of two attempts at once know what they stand in for", async () => {
+  const made = later();
+  const errors = [];
+  const policy = engine.policy("racing", { fallback: (error) => (errors.push(error), made.promise) });
+  const failures = [REFUSED, Object.assign(new Error("gone"), { code: "ECONNRESET" })];
+  const seen = watch(policy.call(() => Promise.reject(failures[errors.length])));
+  await time.pass(100);
+  assert.deepEqual(errors, failures);
+  made.resolve("made");
+  await time.settle();
+  assert.equal(seen.value, "made");
+  const leave = new AbortController();
+  const left = watch(policy.call(() => new Promise(() => {}), { signal: leave.signal }));
+  await time.pass(100);
+  leave.abort();
+  await time.settle();
+  assert.equal(left.error.name, "AbortError");
   assert.equal(engine.report().calls, 0);
 });
 

@@ -109,6 +109,26 @@ test("a guarded call goes on in the new instance, and one that begins meanwhile 
   mine.shut();
 });
 
+test("where no new instance can be had, calls end with an error instead of waiting for ever", async () => {
+  const mine = await Engine.load(PLAIN);
+  const held = Promise.withResolvers();
+  const running = mine.policy("p").call(() => held.promise);
+  poison();
+  const make = WebAssembly.instantiate;
+  WebAssembly.instantiate = () => Promise.reject(new RangeError("out of memory"));
+  try {
+    assert.throws(() => mine.report(), CallLost);
+    held.resolve("in vain");
+    await assert.rejects(running, { kind: "replacing" });
+    await assert.rejects(mine.policy("p").call(() => 1), { kind: "replacing" });
+  } finally {
+    WebAssembly.instantiate = make;
+  }
+  await mine.ready();
+  assert.equal(await mine.policy("p").call(() => "there again"), "there again");
+  mine.shut();
+});
+
 test("a guarded call at which the instance breaks is lost, and its places are free", async () => {
   const mine = await Engine.load(PLAIN);
   const held = Promise.withResolvers();

@@ -12,9 +12,9 @@ const wake = (call) => () => woken.push(call);
 
 const METHODS = {
   load: (text) => engine.add(text, 0n)[0],
-  begin(policy, now, deadline, queue) {
+  begin(policy, now, deadline, queue, caller) {
     let handle;
-    const decision = engine.begin(policy, now, { deadline: deadline ?? undefined, wake: queue ? () => woken.push(handle) : undefined });
+    const decision = engine.begin(policy, now, { deadline: deadline ?? undefined, caller: caller ?? undefined, wake: queue ? () => woken.push(handle) : undefined });
     handle = decision.call;
     return decision;
   },

@@ -58,6 +58,8 @@ class Call {
   #failures = new Map();
   #begun = { attempt: 0, substitute: 0 };
   #tokens = [];
+  #running = new Set(); // tokens of operations that are outstanding
+  #several = false; // have there been two at once?
   #mode = "new";
   #handle;
 
@@ -75,16 +77,17 @@ class Call {
 
   step(event, token = 0n, value = undefined, detail = undefined, reads = this.agenda.now) {
     const { engine, interruptible } = this.world;
-    if (event === "wake" && this.#mode === "running" && !interruptible) return; // this host is inside the operation
+    if (event === "wake" && this.#running.size && !interruptible) return; // this host is inside the operation
+    if (event === "ok" || event === "error") this.#running.delete(token);
     const kept = { ok: this.#values, error: this.#failures }[event];
     if (kept && !kept.has(token)) kept.set(token, value);
     if (event === "start" ? this.#mode !== "new" : this.#mode === "new" || this.#mode === "over") return;
     let decision;
     if (event === "start") {
-      const { deadline, queue = true } = this.written;
+      const { deadline, queue = true, priority, tenant } = this.written;
       const limit = deadline === undefined ? undefined : ns(deadline) < 0n ? 0n : ns(deadline);
       const wake = queue ? () => this.agenda.add(this.agenda.now, () => this.step("wake")) : undefined;
-      decision = engine.begin(this.policy, reads, { deadline: limit, wake });
+      decision = engine.begin(this.policy, reads, { deadline: limit, wake, caller: { priority, tenant } });
     } else if (event === "abort") {
       this.#note("aborted");
       this.#mode = "over";
@@ -94,20 +97,20 @@ class Call {
     }
     this.#handle = decision.call;
     const ended = [];
-    for (const [what, ...numbers] of decision.before) ended.push(...this.#carryOut(what, numbers, decision));
-    const last = decision.action === "wait" ? [decision.time] : [decision.token, decision.time];
+    for (const [what, ...rest] of decision.before) ended.push(...this.#carryOut(what, rest, decision));
+    const last = decision.action === "wait" ? [decision.time] : [decision.token, decision.time, decision.position];
     ended.push(...this.#carryOut(decision.action, last, decision));
     for (const [what, ...rest] of ended) this.step(what, ...rest);
   }
 
   /** Do what an action asks; the outcome of an operation that takes no time. */
-  #carryOut(what, [first, second], decision) {
+  #carryOut(what, [first, second, position], decision) {
     switch (what) {
       case "attempt":
         this.#note(what);
         return this.#operate(what, first, second, this.written.attempts ?? [[0, "ok"]]);
       case "substitute":
-        this.#note(what, decision.position);
+        this.#note(what, position);
         return this.#operate(what, first, second, this.written.substitutes ?? [[0, "substitute"]]);
       case "wait":
         this.#mode = "queued";
@@ -115,7 +118,8 @@ class Call {
         if (first < NEVER) this.agenda.add(first, () => this.step("wake"));
         break;
       case "cancel":
-        this.#note(what);
+        this.#running.delete(first);
+        this.#note(what, ...(this.#several ? [this.#tokens.indexOf(first) + 1] : []));
         break;
       case "complete":
         this.#mode = "over";
@@ -137,6 +141,8 @@ class Call {
     const [took, written] = script[Math.min(this.#begun[what], script.length - 1)];
     this.#begun[what] += 1;
     this.#tokens.push(token);
+    this.#running.add(token);
+    if (this.#running.size > 1) this.#several = true;
     const [event, value, detail] = outcome(written);
     if (!took) return [[event, token, value, detail]];
     this.agenda.add(this.agenda.now + ns(took), () => this.step(event, token, value, detail));

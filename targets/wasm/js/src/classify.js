@@ -45,9 +45,14 @@ export function classify(error) {
 
 function one(error) {
   const status = error.status ?? error.statusCode;
+  const { code, name } = error;
   if (Number.isInteger(status) && status >= 300 && status <= 999) return http(status, error.headers);
-  if (typeof error.code === "string" && (CODE[error.code] ?? NODE[error.code])) return CODE[error.code] ?? NODE[error.code];
-  return NAME[error.name];
+  return of(CODE, code) ?? of(NODE, code) ?? of(NAME, name);
+}
+
+/** An entry of a table, and nothing that its prototype has ("constructor"). */
+function of(table, key) {
+  return typeof key === "string" && Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
 function http(status, headers) {

@@ -64,8 +64,9 @@ export class Engine {
     for (const [name, [known]] of this.#policies) if (known === handle) this.#policies.delete(name);
   }
 
-  begin(policy, now, { deadline, queue = false, wake } = {}) {
-    const decision = this.#tell("begin", [this.#handle(policy), now, deadline, queue || wake !== undefined]);
+  begin(policy, now, { deadline, queue = false, wake, caller } = {}) {
+    const who = caller && written("invalid-caller", caller);
+    const decision = this.#tell("begin", [this.#handle(policy), now, deadline, queue || wake !== undefined, who]);
     if (wake !== undefined && !decision.over) this.#wakes.set(decision.call, wake);
     return this.#done(decision);
   }
@@ -168,7 +169,13 @@ export class Engine {
   }
 
   #ring(woken) {
-    for (const call of woken) this.#wakes.get(call)?.();
+    for (const call of woken) {
+      try {
+        this.#wakes.get(call)?.();
+      } catch {
+        this.close(call, this.#inside.now); // nobody will come for the place
+      }
+    }
   }
 }
 

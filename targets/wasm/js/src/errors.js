@@ -59,6 +59,9 @@ export class DeadlineExceeded extends BackstayError {
   }
 }
 
+/** A `lookup` has found nothing: the call goes on. */
+export class Missing extends BackstayError {}
+
 /** The error for a failure that is the engine's own. */
 export function errorOf(policy, failure) {
   const Kind = { rejected: Rejected, timeout: TimedOut }[failure.kind] ?? Failed;

@@ -67,19 +67,30 @@ export const classify: Classifier;
 export type Action = "none" | "attempt" | "substitute" | "wait" | "cancel" | "complete" | "fail";
 export type Event = "ok" | "error" | "wake" | "abort";
 
+/** Which operation, or which failure of the engine's own, leads to an action. */
+export interface Reason {
+  readonly operation: bigint | undefined;
+  readonly failure: Failure | undefined;
+}
+
+/** An action to carry out before the decision itself. */
+export type Before =
+  | readonly [what: "cancel", token: bigint]
+  | readonly [what: "wait", time: bigint]
+  | readonly [what: "attempt", token: bigint, time: bigint]
+  | readonly [what: "substitute", token: bigint, time: bigint, position: number, why: Reason];
+
 /** What to do now; `wit/types.wit` says what the members mean. */
-export interface Decision {
+export interface Decision extends Reason {
   readonly call: bigint;
   readonly action: Action;
   readonly token: bigint;
   readonly time: bigint;
   /** The call is over, and its handle closed. */
   readonly over: boolean;
-  readonly before: readonly (readonly [what: string, ...numbers: bigint[]])[];
+  readonly before: readonly Before[];
   readonly woken: readonly bigint[];
   readonly position: number | undefined;
-  readonly operation: bigint | undefined;
-  readonly failure: Failure | undefined;
 }
 
 export interface Timers {
@@ -103,12 +114,32 @@ export interface CallOptions {
   deadline?: Whole;
   /** May it wait for a place? Otherwise a full gate refuses. Default true. */
   queue?: boolean;
+  /** Whose call it is, for gates with `shed` or `fair`. */
+  caller?: Caller;
+}
+
+export interface BeginOptions {
+  deadline?: Whole;
+  queue?: boolean;
+  wake?: () => void;
+  caller?: Caller;
+}
+
+export interface Caller {
+  priority?: "critical" | "high" | "normal" | "low" | "background" | 0 | 1 | 2 | 3 | 4;
+  tenant?: string;
 }
 
 export interface PolicyOptions {
   classify?: Classifier;
   /** Makes the substitute of a Fallback, in place of its `value`. `error` is what it stands in for. */
   fallback?: (error: unknown, signal: AbortSignal) => unknown;
+  /**
+   * What a Cache or an Idempotency of the policy finds: a value, or it throws `Missing`. `error` is undefined before the
+   * call, and afterwards what a stale value would stand in for. Without it nothing is ever found. Whoever gives it keeps
+   * the results of calls, too.
+   */
+  lookup?: (error: unknown, signal: AbortSignal) => unknown;
 }
 
 /** Guarded calls. All policies of the same handle share their state, which is in the engine. */
@@ -165,7 +196,7 @@ export class Engine {
   unload(policy: Whole | string): void;
 
   /** `wake` is called when a gate has let the call in; it must not step from within. */
-  begin(policy: Whole | string, now: Whole, options?: { deadline?: Whole; queue?: boolean; wake?: () => void }): Decision;
+  begin(policy: Whole | string, now: Whole, options?: BeginOptions): Decision;
   step(call: Whole, event: Event, options: { token?: Whole; now: Whole; detail?: string }): Decision;
   close(call: Whole, now: Whole): Decision;
   attach(call: Whole, wake: () => void): void;
@@ -217,6 +248,9 @@ export class Rejected extends Failed {
 
 /** A timeout of the policy has run out. */
 export class TimedOut extends Failed {}
+
+/** A `lookup` has found nothing: the call goes on. */
+export class Missing extends BackstayError {}
 
 /** The caller's own deadline has come. */
 export class DeadlineExceeded extends BackstayError {

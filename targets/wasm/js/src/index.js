@@ -2,6 +2,6 @@
 
 export { classify } from "./classify.js";
 export { Engine } from "./engine.js";
-export { BackstayError, CallLost, DeadlineExceeded, EngineError, Failed, Rejected, TimedOut } from "./errors.js";
+export { BackstayError, CallLost, DeadlineExceeded, EngineError, Failed, Missing, Rejected, TimedOut } from "./errors.js";
 export { Policy } from "./policy.js";
 export { NEVER } from "./values.js";

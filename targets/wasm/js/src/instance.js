@@ -12,7 +12,7 @@ const [snapshot, mode] = [string("snapshot", "snapshot"), string("mode", "word")
 const EXPORTS = {
   load: ["configuration", "load", [string("document", "document"), u64("seed")], same],
   unload: ["configuration", "unload", [policy], same],
-  begin: ["calls", "begin", [policy, now, maybe(u64("deadline")), flag()], decision],
+  begin: ["calls", "begin", [policy, now, maybe(u64("deadline")), flag(), maybe(string("caller", "detail"))], decision],
   step: ["calls", "step", [u64("call"), event, u64("token"), now, maybe(string("detail", "detail"))], decision],
   close: ["calls", "close", [u64("call"), now], decision],
   snapshotPolicy: ["state", "snapshotPolicy", [policy, now, wall], same],

@@ -1,30 +1,33 @@
 // Guarded calls: the loop of `docs/wasm.md`, with promises, timers and AbortSignals.
 
-import { DeadlineExceeded, errorOf } from "./errors.js";
+import { DeadlineExceeded, errorOf, Missing } from "./errors.js";
 import { NEVER, written } from "./values.js";
 
 const LONGEST_TIMER = 2 ** 31 - 1; // ms
+const LOOKUPS = new Set(["cache", "idempotency"]);
+const MOST_REPLACEMENTS = 10; // that one event waits for
 
 export class Policy {
   #labels;
 
-  constructor(engine, handle, row, { classify = engine.classify, fallback } = {}) {
+  constructor(engine, handle, row, { classify = engine.classify, fallback, lookup } = {}) {
     this.engine = engine;
     this.handle = handle;
     this.name = row.name;
     this.strategies = row.strategies;
     this.classify = classify;
     this.fallback = fallback;
+    this.lookup = lookup;
     this.#labels = new Set(row.strategies.flatMap((part) => part.results ?? []));
   }
 
   /** Call `operation(signal)` under the policy. */
-  async call(operation, { signal, deadline, queue = true } = {}) {
+  async call(operation, { signal, deadline, queue = true, caller } = {}) {
     signal?.throwIfAborted();
     if (this.engine.replacing) await this.engine.ready();
     signal?.throwIfAborted();
     return new Promise((resolve, reject) => {
-      new Call(this, operation, { signal, deadline, queue, resolve, reject }).begin();
+      new Call(this, operation, { signal, deadline, queue, caller, resolve, reject }).begin();
     });
   }
 
@@ -52,7 +55,9 @@ export class Policy {
 
   /** The substitute of the strategy at `position`. */
   substitute(position, error, signal) {
-    return this.fallback ? this.fallback(error, signal) : this.strategies[position]?.value;
+    const { kind, value } = this.strategies[position];
+    if (LOOKUPS.has(kind)) return this.lookup ? this.lookup(error, signal) : Promise.reject(new Missing());
+    return this.fallback && kind === "fallback" ? this.fallback(error, signal) : value;
   }
 }
 
@@ -79,20 +84,20 @@ class Call {
   }
 
   begin() {
-    const { signal, deadline, queue } = this.#options;
+    const { signal, deadline, queue, caller } = this.#options;
     const wake = queue ? () => queueMicrotask(() => this.#tell("wake")) : undefined;
-    this.#step(() => this.#engine.begin(this.#policy.handle, this.#engine.now(), { deadline, wake }));
+    signal?.addEventListener("abort", this.#gone, { once: true }); // before the operation begins, which may abort it
+    this.#step(() => this.#engine.begin(this.#policy.handle, this.#engine.now(), { deadline, wake, caller }));
     if (this.#over) return;
-    signal?.addEventListener("abort", this.#gone, { once: true });
     if (deadline !== undefined) {
       this.#limit = this.#timer(BigInt(deadline), () => this.#leave(new DeadlineExceeded(this.#policy.name)));
     }
   }
 
-  #tell(event, token = 0n, detail = undefined) {
+  #tell(event, token = 0n, detail = undefined, patience = MOST_REPLACEMENTS) {
     if (this.#over) return;
-    if (this.#engine.replacing) {
-      this.#engine.ready().then(() => this.#tell(event, token, detail));
+    if (this.#engine.replacing && patience) {
+      this.#engine.ready().then(() => this.#tell(event, token, detail, patience - 1));
       return;
     }
     this.#step(() => this.#engine.step(this.#handle, event, { token, now: this.#engine.now(), detail }));
@@ -107,17 +112,21 @@ class Call {
       return;
     }
     this.#handle = decision.call;
-    for (const [what, ...numbers] of decision.before) this.#carryOut(what, what === "wait" ? [0n, ...numbers] : numbers, decision);
-    this.#carryOut(decision.action, [decision.token, decision.time], decision);
+    for (const [what, ...rest] of decision.before) {
+      if (what === "wait") this.#carryOut(what, 0n, ...rest);
+      else this.#carryOut(what, ...rest);
+    }
+    this.#carryOut(decision.action, decision.token, decision.time, decision.position, decision);
   }
 
-  #carryOut(what, [token, time = NEVER], decision) {
+  /** `why` says which operation, or which failure of the engine's own, leads to this. */
+  #carryOut(what, token, time, position, why) {
     switch (what) {
       case "attempt":
         this.#start(token, time, this.#operation);
         break;
       case "substitute": {
-        const { position, operation, failure } = decision;
+        const { operation, failure } = why;
         const error = operation === undefined ? failure && errorOf(this.#policy.name, failure) : this.#errors.get(operation);
         this.#start(token, time, (signal) => this.#policy.substitute(position, error, signal));
         break;
@@ -133,7 +142,7 @@ class Call {
         this.#end(() => this.#options.resolve(this.#values.get(token)));
         break;
       case "fail":
-        this.#end(() => this.#options.reject(token ? this.#errors.get(token) : errorOf(this.#policy.name, decision.failure)));
+        this.#end(() => this.#options.reject(token ? this.#errors.get(token) : errorOf(this.#policy.name, why.failure)));
         break;
     }
   }
@@ -155,7 +164,7 @@ class Call {
     };
     new Promise((resolve) => resolve(operation(running.controller.signal))).then(
       (value) => settled(this.#values, value, "ok", (given) => this.#policy.label(given)),
-      (error) => settled(this.#errors, error, "error", (given) => written("invalid-event", this.#policy.classify(given))),
+      (error) => settled(this.#errors, error, "error", (given) => (given instanceof Missing ? "missing" : written("invalid-event", this.#policy.classify(given)))),
     );
   }
 

@@ -69,9 +69,21 @@ export function decision({ call, action, token, time, more }) {
     token,
     time,
     over: action === "complete" || action === "fail",
-    before: (open.before ?? []).map(([what, ...numbers]) => [what, ...numbers.map((n) => (n === null ? NEVER : BigInt(n)))]),
+    before: (open.before ?? []).map(earlier),
     woken: (open.woken ?? []).map(BigInt),
     position: open.position,
+    ...reason(open),
+  };
+}
+
+function earlier([what, ...rest]) {
+  const numbers = rest.slice(0, 2).map((n) => (n === null ? NEVER : BigInt(n)));
+  return what === "substitute" ? [what, ...numbers, rest[2], reason(rest[3])] : [what, ...numbers];
+}
+
+/** Which operation, or which failure of the engine's own, leads to an action. */
+function reason(open) {
+  return {
     operation: open.operation === undefined ? undefined : BigInt(open.operation),
     failure: open.failure && failure(open.failure),
   };
