@@ -84,3 +84,11 @@ def test_what_is_no_recording_is_one_line(text: str, tmp_path: Path, capsys: pyt
     file.write_text(text)
     assert cli.main(["env", "--capture", str(file)]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_reading_is_a_line_of_which_a_terminal_makes_nothing_else(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    recording = {"answers": {"env:container": "\x1b]0;gotcha\x07\n\udcffx"}}
+    (tmp_path / "x.json").write_text(json.dumps(recording))
+    out = run(capsys, "--explain", "--environment", "container", "--capture", str(tmp_path / "x.json"))
+    assert "\x1b" not in out
+    assert out.count("\\x1b]0;gotcha") == 2  # evidence, and a reading

@@ -72,7 +72,7 @@ class TestConfiguration:
             assert "monitor_resource_limits = false" in one.get_resource_usage()["memory_limit"].reason
 
     def test_plain_data_does_too(self):
-        assert settings_of({"os": {"enabled": False}}) == {"os": {"enabled": False}}
+        assert settings_of({"os": {"enabled": False}})["os"]["enabled"] is False
         assert settings_of(None) == {}
         with manager(configuration={"micro_vm": {"enabled": False}}) as one:
             assert one.environment is RuntimeEnvironment.OPERATING_SYSTEM

@@ -75,6 +75,26 @@ def test_a_loop_of_links_ends(root: Path):
         assert "symbolic links" in ask(root, question).reason
 
 
+def test_links_stay_under_the_root(root: Path, tmp_path_factory: pytest.TempPathFactory):
+    """As in an image: /var/run is a link to /run, its own and not the host's."""
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "secret").write_text("the host's")
+    (root / "run").mkdir()
+    (root / "var").mkdir()
+    (root / "var" / "run").symlink_to("/run")
+    (root / "run" / "token").write_text("its own")
+    (root / "run" / "up").symlink_to("../../../../../../proc/uptime")
+    (root / "proc" / "uptime").write_text("1")
+    (root / "out").symlink_to(outside)
+    (root / "over").symlink_to(os.path.relpath(outside, root))
+    assert ask(root, "/var/run/token").value == "its own"
+    assert ask(root, "/run/up").value == "1"
+    assert ask(root, "link:/var/run").value == "/run"
+    assert ask(root, "names:/var/run").value == ["token", "up"]
+    for way in ("/out/secret", "/over/secret", f"/..{outside}/secret"):
+        assert ask(root, way).missing, way
+
+
 def test_what_may_not_be_read(root: Path):
     (root / "secret").write_text("x")
     (root / "secret").chmod(0)

@@ -87,6 +87,9 @@ class EnvironmentCapabilities:
     def __setattr__(self, name: str, value: "Any") -> None:
         raise AttributeError(f"capabilities are immutable; make new ones with replace({name}=…)")
 
+    def __reduce__(self) -> "tuple[Any, ...]":
+        return _made, (self.to_data(),)
+
     def replace(self, **flags: bool) -> "EnvironmentCapabilities":
         """The same with some flags changed."""
         return EnvironmentCapabilities(**{**self.to_data(), **flags})
@@ -105,6 +108,11 @@ class EnvironmentCapabilities:
 
     def __repr__(self) -> str:
         return f"EnvironmentCapabilities({', '.join([f'{name}=True' for name in CAPABILITIES if getattr(self, name)])})"
+
+
+def _made(flags: "dict[str, bool]") -> EnvironmentCapabilities:
+    """What copies and pickles are made with, as nothing may be set afterwards."""
+    return EnvironmentCapabilities(**flags)
 
 
 def declared(environment: "RuntimeEnvironment | str") -> EnvironmentCapabilities:

@@ -4,6 +4,7 @@ On Linux ``/proc`` is read; elsewhere psutil (the extra ``monitor``) is asked.
 """
 
 from backstay_core.environments.parsing import (
+    LARGEST,
     assigned,
     flat,
     kib,
@@ -22,6 +23,7 @@ from backstay_core.environments.sources import From, Row, Since
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 MEMORY = "/proc/meminfo"
@@ -33,9 +35,16 @@ def same(value: "Any") -> "Any":
     return value
 
 
-def key(name: str) -> "Any":
-    """One field of psutil's answer."""
-    return lambda fields: fields[name]
+def key(name: str) -> "Callable[[dict[str, Any]], int | float]":
+    """One field of psutil's answer: a number."""
+
+    def parse(fields: "dict[str, Any]") -> "int | float":
+        value = fields[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < LARGEST:
+            raise ValueError(f"no number: {name}")
+        return value
+
+    return parse
 
 
 def _used(text: str) -> "int | None":

@@ -204,5 +204,7 @@ class Once:
             kind = wanted(question)
             if known.value is not None and kind is not None and type(known.value) is not kind:
                 known = Reading(None, question, f"the answer is no {kind.__name__}")
+            elif question.startswith("names:") and not all(isinstance(name, str) for name in known.value or ()):
+                known = Reading(None, question, "the answer is no list of names")
             self._known[question] = known
         return known

@@ -79,7 +79,10 @@ class Cluster:
         headers = {"Accept": "application/json"}
         token = self._probe(f"{SERVICE_ACCOUNT}/token")
         if token.value:
-            headers["Authorization"] = f"Bearer {str(token.value).strip()}"
+            word = str(token.value).strip()
+            if not word.isascii() or not word.isprintable() or " " in word:  # http.client would quote it in its error
+                raise AdapterError(f"{self.address} is not asked: the service account's token is none", "data")
+            headers["Authorization"] = f"Bearer {word}"
         connection = self._connection()
         try:
             connection.request("GET", path, headers=headers)

@@ -119,7 +119,16 @@ class Drain:
             threading.Thread(target=self._run, name="backstay-drain").start()
 
     def _run(self) -> None:
-        until = monotonic() + self.limit
+        try:
+            self._drain(monotonic() + self.limit)
+        finally:
+            self._over.set()
+            if self._then is None:
+                os.kill(os.getpid(), self._signum)  # DR5
+            else:
+                self._then()
+
+    def _drain(self, until: float) -> None:
         if self._endpoints is not None:
             self._endpoints.draining = True
         self._hurry.wait(min(self._settle, self.limit))
@@ -136,8 +145,3 @@ class Drain:
         while (count := inside()) and monotonic() < until and not self._hurry.wait(STEP):
             pass
         self.report.append("no call is inside" if not count else f"{count} calls are still inside")
-        self._over.set()
-        if self._then is None:
-            os.kill(os.getpid(), self._signum)  # DR5
-        else:
-            self._then()

@@ -9,15 +9,21 @@ path       200 while                                                            
 ========== =================================================================================== ========================
 
 How full memory or disk is says nothing of liveness: a restart in a loop makes that worse.
+
+Who asks is not known, so the answer says which check failed and how, and not what an exception says: that is logged.
+Clients take turns: where more than `MOST_CLIENTS` are connected, the one that has been longest is dropped, so that slow
+ones keep no kubelet out.
 """
 
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 
-from backstay.environments.bounded import bounded
+from backstay.environments.bounded import AdapterError, bounded
 from backstay_core.environments.kinds import BADNESS, HealthLevel
 from backstay_core.failure import ConfigurationError, UnifiedError
 
@@ -28,10 +34,49 @@ if TYPE_CHECKING:
 
     from backstay.environments.manager import RuntimeEnvironmentManager
 
-    Check = Callable[[], object]
 
 PATIENCE = 2.0  # s that a check may take; a kubelet gives up on the whole after 1 s by default, and asks again
-SLOWEST_CLIENT = 5.0  # s
+SLOWEST_CLIENT = 5.0  # s between two of its bytes
+MOST_CLIENTS = 64
+
+
+class Check:
+    """A function of the program's own. It runs once at a time: while it hangs, no other thread is given to it."""
+
+    def __init__(self, name: str, function: Callable[[], object]) -> None:
+        self.name = name
+        self._function = function
+        self._turn = threading.Lock()
+        self._said = ""
+
+    def fails(self, patience: float) -> str:
+        """Why it fails, or nothing. Takes at most twice `patience` seconds."""
+        if not self._turn.acquire(timeout=patience):
+            return f"{self.name} was not over after {patience} s"
+
+        def run() -> object:
+            try:
+                return self._function()
+            finally:
+                self._turn.release()
+
+        try:
+            result = bounded(self.name, run, patience)
+        except UnifiedError as error:
+            self._log(str(error))
+            if isinstance(error, AdapterError) and error.__cause__ is None:
+                return str(error)  # not over in time
+            return f"{self.name} raised {type(error.__cause__ or error).__name__}"
+        self._said = ""
+        return f"{self.name} says no" if result is False else ""
+
+    def _log(self, said: str) -> None:
+        """Once, and not at each probe."""
+        if said != self._said:
+            import logging
+
+            self._said = said
+            logging.getLogger("backstay.environments").warning("a probe's check fails: %s", said)
 
 
 class ProbeEndpoints:
@@ -55,12 +100,11 @@ class ProbeEndpoints:
         self.patience = patience
         self.draining = False
         self._started = False
-        self._checks: dict[str, list[tuple[str, Check]]] = {"/livez": [], "/readyz": []}
+        self._checks: dict[str, list[Check]] = {"/livez": [], "/readyz": []}
         try:
-            self._server = ThreadingHTTPServer((host, port), _handler(self))
+            self._server = Server(host, port, _handler(self))
         except (OSError, OverflowError) as error:
             raise ConfigurationError(f"probes cannot listen on {host or '*'}:{port}: {error}") from None
-        self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.1,), name="backstay-probes", daemon=True
         )
@@ -74,13 +118,13 @@ class ProbeEndpoints:
         """The program has done what it must before it can serve."""
         self._started = True
 
-    def add_liveness(self, name: str, check: Check) -> None:
+    def add_liveness(self, name: str, check: Callable[[], object]) -> None:
         """`check` fails if it raises, returns False, or is not over in time."""
-        self._checks["/livez"].append((name, check))
+        self._checks["/livez"].append(Check(name, check))
 
-    def add_readiness(self, name: str, check: Check) -> None:
+    def add_readiness(self, name: str, check: Callable[[], object]) -> None:
         """As `add_liveness`."""
-        self._checks["/readyz"].append((name, check))
+        self._checks["/readyz"].append(Check(name, check))
 
     def close(self) -> None:
         """Answer no more. Again is no harm."""
@@ -101,7 +145,7 @@ class ProbeEndpoints:
             return (200, {"status": "started"}) if self._started else (503, {"status": "starting"})
         if path not in self._checks:
             return 404, {"status": "unknown", "paths": ["/startupz", "/livez", "/readyz"]}
-        why = [said for name, check in self._checks[path] if (said := self._fails(name, check))]
+        why = [said for check in self._checks[path] if (said := check.fails(self.patience))]
         if path == "/readyz":
             why += self._unready()
         return (503, {"status": "failing", "why": why}) if why else (200, {"status": "ok"})
@@ -113,22 +157,58 @@ class ProbeEndpoints:
             return ["starting"]
         try:
             health = self.manager.check_health()
-        except UnifiedError as error:
-            return [str(error)]
+        except UnifiedError:  # listeners of the manager were told
+            return ["health is not known"]
         least = BADNESS[self.unready_at]
         return [detail.message for detail in health.details if BADNESS[detail.level] >= least]
 
-    def _fails(self, name: str, check: Check) -> str:
-        try:
-            result = bounded(name, check, self.patience)
-        except UnifiedError as error:
-            return str(error)
-        return f"{name} says no" if result is False else ""
+
+class Server(ThreadingHTTPServer):
+    """On IPv4 or IPv6, as `host` is; on both, if it is empty."""
+
+    daemon_threads = True
+    request_queue_size = MOST_CLIENTS  # many at once wait for their turn, not for a second try of the kernel's
+
+    def __init__(self, host: str, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
+        self._clients: dict[socket.socket, None] = {}  # those who have been connected longest first
+        self._both = not host and socket.has_dualstack_ipv6()
+        if self._both or ":" in host:
+            self.address_family = socket.AF_INET6
+        super().__init__((host, port), handler)
+
+    def server_bind(self) -> None:
+        """As any TCP server, for HTTPServer asks the resolver for its own name, which may take long."""
+        if self._both:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if len(self._clients) >= MOST_CLIENTS:
+            oldest = next(iter(list(self._clients)), None)
+            if oldest is not None:
+                self._clients.pop(oldest, None)
+                try:
+                    oldest.shutdown(socket.SHUT_RDWR)  # its thread reads the end, and closes it
+                except OSError:
+                    pass  # it was closed meanwhile
+        self._clients[request] = None
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._clients.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is no news."""
 
 
 def _handler(endpoints: ProbeEndpoints) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = SLOWEST_CLIENT
+
+        def version_string(self) -> str:
+            return "backstay"
 
         def do_GET(self) -> None:
             status, body = endpoints.answer(self.path.partition("?")[0])

@@ -52,7 +52,7 @@ def processes() -> bool:
 
 def writable() -> bool:
     """Is there a directory for temporary files?"""
-    places = (os.environ.get("TMPDIR"), os.environ.get("TEMP"), "/tmp", "/var/tmp", os.getcwd())
+    places = (os.environ.get("TMPDIR"), os.environ.get("TEMP"), "/tmp", "/var/tmp", os.curdir)
     return any(place and os.access(place, os.W_OK) for place in places)
 
 

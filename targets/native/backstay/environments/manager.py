@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 BUILT_IN: dict[RuntimeEnvironment, type[TableAdapter]] = {cls.ENVIRONMENT: cls for cls in ADAPTERS}
+NOT_STARTED = "this manager was not started; call start(), or use it in a with statement"
 PATIENCE = 5.0  # s that a call of a plug-in's adapter may take
 EVENTS = (
     "detected",  # detail: the Detection
@@ -73,9 +74,17 @@ EVENTS = (
 
 
 def settings_of(configuration: Any) -> dict[str, dict[str, Any]]:
-    """The tables ``[runtime_environments.*]`` by key: of a `backstay.Configuration`, or of plain data."""
-    tables = getattr(configuration, "runtime_environments", configuration) or {}
-    return {key: dict(table.values() if hasattr(table, "environment") else table) for key, table in tables.items()}
+    """The tables ``[runtime_environments.*]`` by key: of a `backstay.Configuration`, or of plain data.
+
+    Raises `ConfigurationError` if the data is not what such tables may say.
+    """
+    if configuration is None:
+        return {}
+    if not hasattr(configuration, "runtime_environments"):
+        from backstay.configuration import from_data
+
+        configuration = from_data({"runtime_environments": configuration})
+    return {key: dict(table.values()) for key, table in configuration.runtime_environments.items()}
 
 
 class RuntimeEnvironmentManager:
@@ -112,6 +121,7 @@ class RuntimeEnvironmentManager:
         self._lock = RLock()
         self._hub = Hub("environment")
         self._adapter: RuntimeEnvironmentAdapter | None = None
+        self._environment: RuntimeEnvironment | None = None  # what the adapter said that it is when it was made ready
         self._asking = Asking(patience, self._failed)
         self._level = ""
         self._due: dict[str, int] = {}
@@ -128,7 +138,7 @@ class RuntimeEnvironmentManager:
                 self._tell("detected", self.detection)
                 if self._plugins:
                     self._adapters = {**installed(self._failed), **self._adapters}
-                self._adapter = self._made(self.detection.primary)
+                self._adapter, self._environment = self._made(self.detection.primary)
                 self._due, self._moment = {}, guest.moment(self.probe)
                 self._tell("started", self.environment)
         return self
@@ -156,11 +166,10 @@ class RuntimeEnvironmentManager:
         """Go by another adapter from now on. Raises `UnifiedError`, with everything as it was, if it does not start."""
         with self._lock:
             if isinstance(to, RuntimeEnvironmentAdapter):
-                new = to
-                self._asking.call(new, "initialize")
+                new, environment = to, self._ready(to)
             else:
-                new = self._made(detection.environment_named(to, "switch"))
-            old, self._adapter = self._adapter, new
+                new, environment = self._made(detection.environment_named(to, "switch"))
+            old, self._adapter, self._environment = self._adapter, new, environment
             self._asking.forget()
             self._due, self._level = {}, ""
             if old is not None and old is not new:
@@ -187,7 +196,14 @@ class RuntimeEnvironmentManager:
     def _not_allowed(self) -> list[RuntimeEnvironment]:
         return [cls.ENVIRONMENT for cls in ADAPTERS if self.settings.get(cls.KEY, {}).get("enabled") is False]
 
-    def _made(self, environment: RuntimeEnvironment) -> RuntimeEnvironmentAdapter:
+    def _ready(self, adapter: RuntimeEnvironmentAdapter) -> RuntimeEnvironment:
+        """Initialise it, and return the environment that it says it is of. Raises `UnifiedError`."""
+        said = self._asking.answer(adapter, "environment_type", str)
+        environment = detection.environment_named(said, f"{type(adapter).__name__}.environment_type")
+        self._asking.call(adapter, "initialize")
+        return environment
+
+    def _made(self, environment: RuntimeEnvironment) -> tuple[RuntimeEnvironmentAdapter, RuntimeEnvironment]:
         """The adapter of an environment, ready: the program's or plug-in's own, or else the one that is built in."""
         cls = BUILT_IN[environment]
         settings = self.settings.get(cls.KEY, {})
@@ -199,14 +215,13 @@ class RuntimeEnvironmentManager:
                 )
                 if not isinstance(made, RuntimeEnvironmentAdapter):
                     raise AdapterError(f"the adapter of {environment} is no RuntimeEnvironmentAdapter: {shown(made)}")
-                self._asking.call(made, "initialize")
-                return made
+                return made, self._ready(made)
             except UnifiedError as error:
                 self._failed(error)
                 self._asking.forget()
         adapter = cls(self.probe, settings, self.recoveries)
         adapter.initialize()
-        return adapter
+        return adapter, environment
 
     # Asking the adapter
 
@@ -215,13 +230,16 @@ class RuntimeEnvironmentManager:
         """The adapter in charge. Raises `ConfigurationError` if the manager was not started."""
         adapter = self._adapter
         if adapter is None:
-            raise ConfigurationError("this manager was not started; call start(), or use it in a with statement")
+            raise ConfigurationError(NOT_STARTED)
         return adapter
 
     @property
     def environment(self) -> RuntimeEnvironment:
-        """The environment in charge."""
-        return RuntimeEnvironment(self._asking.call(self.adapter, "environment_type"))
+        """The environment in charge. Raises `ConfigurationError` if the manager was not started."""
+        environment = self._environment
+        if self.adapter is None or environment is None:
+            raise ConfigurationError(NOT_STARTED)
+        return environment
 
     def capabilities(self) -> EnvironmentCapabilities:
         return self._answer("capabilities", EnvironmentCapabilities)
@@ -278,7 +296,7 @@ class RuntimeEnvironmentManager:
             seconds = {name: every for name, every in self.intervals().items() if name != "metrics"}
             self._whole()
             for name, every in seconds.items():
-                if now < self._due.get(name, now):
+                if now < self._due.get(name, now) <= now + int(every * SECOND):  # later than that: the clock went back
                     continue
                 self._due[name] = now + int(every * SECOND)
                 try:

@@ -6,6 +6,7 @@ not read, and whatever goes wrong is the reason why there is no value.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 LARGEST = 1 << 20  # bytes of a file that is read whole
 HEAD = 4096  # bytes that are the beginning of one
+MOST_LINKS = 40  # on the way to a file, as the kernel has it
 MOST_NAMES = 100_000  # in a directory
 RECORD = 8192  # bytes; no message of the kernel is longer
 MOST_RECORDS = 100_000
@@ -33,6 +35,32 @@ _CLOCKS = {
     "realtime": "CLOCK_REALTIME",
     "process": "CLOCK_PROCESS_CPUTIME_ID",
 }
+
+
+def inside(root: str, path: str, last: bool) -> str:
+    """The file that `path` names under `root`, without a link on the way. Raises `OSError`."""
+    todo = path.split("/")[::-1]
+    done: list[str] = []
+    links = 0
+    while todo:
+        part = todo.pop()
+        if part in ("", "."):
+            continue
+        if part == "..":
+            del done[-1:]
+            continue
+        here = "/".join((root, *done, part))
+        if (not last and not any(todo)) or not os.path.islink(here):
+            done.append(part)
+            continue
+        links += 1
+        if links > MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        target = os.readlink(here)
+        if target.startswith("/"):
+            done.clear()
+        todo += target.split("/")[::-1]
+    return "/".join((root, *done))
 
 
 class SystemProbe:
@@ -65,8 +93,12 @@ class SystemProbe:
             return Reading(None, question, str(error) or type(error).__name__)
         return Reading(value, question, MISSING)
 
-    def _path(self, path: str) -> str:
-        return self.root + path
+    def _path(self, path: str, *, last: bool = True) -> str:
+        """Where `path` is: links under a root of its own are followed in it, as for a process that has it as its root.
+
+        `last`: also if the path itself is one.
+        """
+        return inside(self.root, path, last) if self.root else path
 
     def _text(self, path: str, most: int = LARGEST, *, whole: bool = True) -> str:
         descriptor = os.open(self._path(path), _FLAGS)
@@ -93,7 +125,7 @@ class SystemProbe:
         return self._text(path, HEAD, whole=False)
 
     def _link(self, path: str) -> str:
-        return os.readlink(self._path(path))
+        return os.readlink(self._path(path, last=False))
 
     def _exists(self, path: str) -> bool:
         try:

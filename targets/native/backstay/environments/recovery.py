@@ -14,10 +14,11 @@ RE5   The program's own functions are bounded in time; one that raises or hangs 
 from __future__ import annotations
 
 import os
+import re
 import signal
 from _thread import allocate_lock
 
-from backstay.environments.bounded import AdapterError, bounded
+from backstay.environments.bounded import bounded
 from backstay_core.environments.contract import RecoveryReport, RecoveryStep, RuntimeEnvironmentAdapter
 from backstay_core.environments.kinds import RecoveryType
 from backstay_core.environments.reading import Reading
@@ -145,13 +146,13 @@ class Recoveries:
         if supervisor is None:
             return RecoveryReport(recovery_type, refused="no supervisor is registered that could do that")
         try:
-            why = supervisor.refusal(recovery_type)
+            why = bounded("the supervisor", lambda: supervisor.refusal(recovery_type), self.patience)
             if why is None and recovery_type is RecoveryType.SYSTEM_RESTART:
                 why = _may_not_boot(adapter)
             if why is not None:
-                return RecoveryReport(recovery_type, refused=why)
+                return RecoveryReport(recovery_type, refused=str(why))
             said = bounded("the supervisor", lambda: supervisor.restart(recovery_type), self.patience)
-        except AdapterError as error:
+        except UnifiedError as error:
             return RecoveryReport(recovery_type, (RecoveryStep("supervisor", False, str(error)),))
         return RecoveryReport(recovery_type, (RecoveryStep("supervisor", True, str(said)),))
 
@@ -162,9 +163,9 @@ def _may_not_boot(adapter: RuntimeEnvironmentAdapter) -> str | None:
     status: Reading[Any] = Reading(None, "", "unknown") if probe is None else probe("/proc/self/status")
     if status.value is None:
         return f"whether this process may restart the system is not known: {status.reason}"
-    for line in status.value.split("\n"):
-        if line.startswith("CapEff:") and int(line.split()[1], 16) >> CAP_SYS_BOOT & 1:
-            return None
+    found = re.search(r"^CapEff:\s*([0-9a-fA-F]{1,16})$", status.value, re.MULTILINE)
+    if found and int(found[1], 16) >> CAP_SYS_BOOT & 1:
+        return None
     return "this process has no CAP_SYS_BOOT"
 
 
