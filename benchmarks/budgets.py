@@ -44,6 +44,7 @@ BUDGETS = {
     "memory-breaker": Budget(200, "B"),
     "memory-key": Budget(400, "B"),
     "classify": Budget(2, "µs"),
+    "detect": Budget(5, "ms"),
     "simulated": Budget(100_000, "calls/s", least=True),
     "wasm-step": Budget(20, "µs"),
     "wasm-call": Budget(80, "µs"),

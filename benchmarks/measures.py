@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import backstay
 import backstay_core
 from backstay import CircuitBreaker, Policy, Retry, Timeout
+from backstay.environments import detect
 from backstay.errors import classify
 from backstay_core.failure import OK, Failure
 from benchmarks import stacks
@@ -213,6 +214,17 @@ def classifying(effort: Effort) -> Value:
     return Value(max(remembered), "; ".join(f"{name}: {took:.2f} µs" for name, took in best.items()))
 
 
+def detecting(effort: Effort) -> Value:
+    """All questions of detection, asked anew each time; without the import."""
+    found = detect()
+    best = float("inf")
+    for _ in range(effort.tries):
+        begin = perf_counter_ns()
+        detect()
+        best = min(best, (perf_counter_ns() - begin) / 1e6)
+    return Value(best, " in ".join(found.environments))
+
+
 def simulating(effort: Effort) -> Value:
     return Value(max(simulated_rate(40 * effort.tries) for _ in range(min(effort.tries, 10))))
 
@@ -235,5 +247,6 @@ MEASURES = (
     Measure("memory-breaker", "memory of one breaker's state", "B", breaker_memory),
     Measure("memory-key", "memory of one key of a keyed policy", "B", key_memory),
     Measure("classify", "classify an exception that is remembered", "µs", classifying),
+    Measure("detect", "find out in which runtime environment this is", "ms", detecting),
     Measure("simulated", "simulated calls of the four in virtual time", "calls/s", simulating, most=True),
 )

@@ -41,6 +41,10 @@ class TestLimits:
         info = container(CGROUP_2, **{f"{OWN}/memory.max": "1048576\n"}).get_system_info()
         assert (info.memory_limit, info["memory_limit"].source) == (MIB, f"{OWN}/memory.max")
 
+    def test_a_group_above_binds_if_its_limit_is_less(self):
+        info = container(CGROUP_2, **{f"{OWN}/memory.max": f"{1024 * MIB}\n"}).get_system_info()
+        assert (info.memory_limit, info["memory_limit"].source) == (512 * MIB, f"{POD}/memory.max")
+
     @pytest.mark.parametrize(
         ("world", "cores"), [(CGROUP_1, 0.5), (CGROUP_2, 1.5), ({}, 4)], ids=["1", "2", "no control groups"]
     )

@@ -253,6 +253,30 @@ class TestDrain:
         assert drain.report[1] == "late: not begun, the time is up"
         assert drain.report[2].endswith("still inside")
 
+    def test_a_second_signal_ends_the_wait(self):
+        """Neither the time to settle nor a call that is still inside holds it up any more."""
+        policy = Policy("stuck", Bulkhead(1))
+        entered, leave = threading.Event(), threading.Event()
+
+        def work() -> None:
+            entered.set()
+            leave.wait(60)
+
+        drain = self.drain(grace=60.0, settle=50.0)
+        worker = threading.Thread(target=policy.call, args=(work,))
+        worker.start()
+        try:
+            assert entered.wait(10)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert not drain.wait(0)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert drain.wait(20)
+        finally:
+            drain.remove()
+            leave.set()
+            worker.join(10)
+        assert drain.report[-1].endswith("still inside")
+
     def test_a_step_that_raises_does_not_stop_the_others(self):
         done: list[int] = []
         drain = self.drain()

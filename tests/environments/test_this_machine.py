@@ -6,12 +6,14 @@ import os
 import platform
 import shutil
 import socket
+import subprocess
 import sys
 import threading
 from typing import Any
 
 import pytest
 
+from backstay import environments
 from backstay.environments import SystemProbe, adapter_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="compares with what Linux says in other ways")
@@ -81,3 +83,22 @@ def test_traffic_of_the_loopback_is_not_the_networks(adapter: Any):
         assert usage.network_rx_bytes == 0
     assert usage.network_rx_bytes >= 0
     assert adapter.capabilities().network is bool(names - {"lo"})
+
+
+def test_who_only_detects_loads_neither_adapters_nor_the_manager():
+    code = (
+        "import sys\n"
+        "from backstay.environments import detect\n"
+        "detect()\n"
+        "print([name for name in sys.modules if name.partition('.environments.')[2] in\n"
+        "       ('manager', 'recovery', 'adapters', 'contract', 'adjustment')])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_all_that_is_offered_is_there():
+    assert [name for name in environments.__all__ if not hasattr(environments, name)] == []
+    assert set(environments.__all__) <= set(dir(environments))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        environments.nothing  # noqa: B018

@@ -1,26 +1,13 @@
 """Where the program runs: detection, and adapters that tell what the environment is, uses and suffers from.
 
-``import backstay`` does not load it. The guide is ``docs/environments.md``.
+``import backstay`` does not load it, and who only detects loads no adapter and no manager. The guide is
+``docs/environments.md``.
 """
 
 from __future__ import annotations
 
-from backstay.environments.manager import RuntimeEnvironmentManager
 from backstay.environments.probe import SystemProbe
-from backstay.environments.recovery import EndProcess, Recoveries, Supervisor
 from backstay_core.environments import detection
-from backstay_core.environments.adapters import ADAPTERS
-from backstay_core.environments.adjustment import adjust_reliability_strategy
-from backstay_core.environments.capabilities import EnvironmentCapabilities, declared
-from backstay_core.environments.contract import (
-    HealthDetail,
-    HealthStatus,
-    RecoveryReport,
-    RecoveryStep,
-    ResourceUsage,
-    RuntimeEnvironmentAdapter,
-    SystemInfo,
-)
 from backstay_core.environments.detection import Detection, Layer
 from backstay_core.environments.kinds import HealthLevel, RecoveryType, RuntimeEnvironment
 from backstay_core.environments.reading import Reading, Recorded
@@ -30,6 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from backstay.environments.manager import RuntimeEnvironmentManager
+    from backstay.environments.recovery import EndProcess, Recoveries, Supervisor
+    from backstay_core.environments.adjustment import adjust_reliability_strategy
+    from backstay_core.environments.capabilities import EnvironmentCapabilities, declared
+    from backstay_core.environments.contract import (
+        HealthDetail,
+        HealthStatus,
+        RecoveryReport,
+        RecoveryStep,
+        ResourceUsage,
+        RuntimeEnvironmentAdapter,
+        SystemInfo,
+    )
     from backstay_core.environments.reading import Probe
 
 __all__ = [
@@ -59,6 +59,38 @@ __all__ = [
     "detect",
 ]
 
+#  loaded when they are asked for: the module, and what is in it
+_LATER = {
+    "backstay.environments.manager": ("RuntimeEnvironmentManager",),
+    "backstay.environments.recovery": ("EndProcess", "Recoveries", "Supervisor"),
+    "backstay_core.environments.adjustment": ("adjust_reliability_strategy",),
+    "backstay_core.environments.capabilities": ("EnvironmentCapabilities", "declared"),
+    "backstay_core.environments.contract": (
+        "HealthDetail",
+        "HealthStatus",
+        "RecoveryReport",
+        "RecoveryStep",
+        "ResourceUsage",
+        "RuntimeEnvironmentAdapter",
+        "SystemInfo",
+    ),
+}
+_MODULES = {name: module for module, names in _LATER.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(module), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})
+
 
 def detect(
     probe: Probe | None = None, override: str | None = None, not_allowed: Iterable[RuntimeEnvironment] = ()
@@ -84,6 +116,8 @@ def adapter_for(
     configuration, `recoveries` what `perform_recovery` may use. Raises `ConfigurationError` for a name that no
     environment has.
     """
+    from backstay_core.environments.adapters import ADAPTERS
+
     wanted = detection.environment_named(environment, "adapter_for")
     [cls] = [cls for cls in ADAPTERS if cls.ENVIRONMENT is wanted]
     return cls(SystemProbe() if probe is None else probe, settings, recoveries)
