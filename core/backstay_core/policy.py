@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from backstay_core.strategies.contract import State
 
 KINDS = (
-    *(Bulkhead, Cache, CircuitBreaker, ConcurrencyLimit, Fallback, Hedge, Idempotency, Inject),
-    *(RateLimit, Retry, Throttle, Timeout),
-)
+    Bulkhead, Cache, CircuitBreaker, ConcurrencyLimit, Fallback, Hedge, Idempotency, Inject,
+    RateLimit, Retry, Throttle, Timeout,
+)  # fmt: skip
 STRATEGIES = {cls.KIND: cls for cls in KINDS}
 
 

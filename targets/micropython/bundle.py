@@ -25,7 +25,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 CORE = Path(__file__).parents[2] / "core"
-ROOTS = ("backstay_core.execution", "backstay_core.inflight", "backstay_core.policy", "backstay_core.events")
+ROOTS = (
+    *("backstay_core.execution", "backstay_core.inflight", "backstay_core.policy", "backstay_core.events"),
+    "backstay_core.entries",  # for hosts that have a Cache
+)
 
 
 class _Transform(ast.NodeTransformer):

@@ -15,7 +15,7 @@ CORE = Path(__file__).parents[2] / "core" / "backstay_core"
 
 NOT_KERNEL = (
     *("advice", "errors", "monitoring", "chaos", "simulation", "environments", "orchestration", "config"),
-    *("documents", "engine", "engine_state", "http"),
+    *("documents", "engine", "engine_state", "http", "printable"),
 )
 
 NO_OS = (
@@ -37,6 +37,7 @@ CORE_RULES = {
 KERNEL_RULES = {
     "kernel-import": "not on MicroPython, or too slow for a cold start; import it under `if TYPE_CHECKING:` for types",
     "match": "MicroPython has no match statement",
+    "starred-display": "MicroPython takes a star in calls only, not in a tuple, a list or a set",
     "positional-only": "MicroPython has no positional-only parameters",
     "class-magic": "MicroPython has no metaclass=, __init_subclass__ and __mro__",
 }
@@ -179,6 +180,13 @@ class _Linter(ast.NodeVisitor):
     def visit_comprehension(self, node: ast.comprehension) -> None:
         self._ordered(node.iter, [node.iter])
         self.generic_visit(node)
+
+    def visit_Tuple(self, node: ast.Tuple | ast.List | ast.Set) -> None:
+        if self.kernel and any(isinstance(part, ast.Starred) for part in node.elts):
+            self.report(node, "starred-display")
+        self.generic_visit(node)
+
+    visit_List = visit_Set = visit_Tuple
 
     def visit_Starred(self, node: ast.Starred) -> None:
         self._ordered(node, [node.value])

@@ -42,6 +42,7 @@ VIOLATIONS = {
     ],
     "kernel-import": ["import enum", "from typing import Any", "import json", "if True:\n    import abc"],
     "match": ["def f(a):\n    match a:\n        case 1:\n            pass"],
+    "starred-display": ["A = (*B, 1)", "def f(a):\n    return [*a]", "def f(a):\n    return {*a, 1}"],
     "positional-only": ["def f(a, /):\n    pass", "F = lambda a, /: a"],
     "class-magic": [
         "class A(metaclass=B):\n    pass",
