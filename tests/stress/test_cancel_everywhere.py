@@ -11,7 +11,19 @@ from typing import Any
 
 import pytest
 
-from backstay import Bulkhead, CircuitBreaker, Fallback, Policy, Retry, Timeout, remaining
+from backstay import (
+    Bulkhead,
+    CircuitBreaker,
+    ConcurrencyLimit,
+    Fallback,
+    Policy,
+    RateLimit,
+    Retry,
+    Throttle,
+    Timeout,
+    remaining,
+)
+from tests.support.holding import holds
 from tests.support.virtual import VirtualLoop
 from tests.support.worlds import FLAVOURS
 
@@ -66,11 +78,12 @@ class Scenario:
         """Takes every place, and gives them back later."""
         if not self.busy:
             return
-        gates: list[Any] = [layer for p in policies for layer in p.layers if layer.options.KIND == "bulkhead"]
-        taken = [(gate, gate.admit(0)) for gate in gates for _ in range(gate.options.limit)]
+        gates: list[Any] = [layer for p in policies for layer in p.layers if layer.options.KIND in CROWDED]
+        clock = policies[0].ports.clock
+        taken = [(gate, gate.admit(clock())) for gate in gates for _ in range(gate.places() or 1)]
         await asyncio.sleep(self.busy)
         for gate, permit in taken:
-            gate.settle(permit, 0, 0)
+            gate.settle(permit, clock(), 0)
 
 
 async def substitute(failure: object) -> str:
@@ -78,6 +91,7 @@ async def substitute(failure: object) -> str:
     return "substitute"
 
 
+CROWDED = ("bulkhead", "concurrency_limit", "rate_limit")
 DOWN = ConnectionRefusedError("down")
 SCENARIOS = {
     "one of each": Scenario(
@@ -97,6 +111,23 @@ SCENARIOS = {
     ),
     "in a queue": Scenario(
         (Timeout(60), Bulkhead(1, queue=1), CircuitBreaker(), Bulkhead(1, queue=1, wait=30)), script=[(1, "x")], busy=5
+    ),
+    "in the queues of all gates": Scenario(
+        (
+            Timeout(60),
+            RateLimit(1, per=2, queue=2, decrease=0.5),
+            ConcurrencyLimit(1, queue=1, fair=True),
+            Throttle(),
+            ConcurrencyLimit(1, queue=1, shed=0.5),
+            RateLimit(1, per=9, algorithm="sliding_log", queue=1, fair=True),
+        ),
+        script=[(1, "x")],
+        busy=5,
+    ),
+    "a rate that is waited for in vain": Scenario(
+        (Fallback(substitute), Bulkhead(1), Timeout(3), Throttle(), RateLimit(1, per=5, queue=1)),
+        script=[(1, "fine")],
+        busy=1,
     ),
     "a wait that ends": Scenario(
         (Fallback(substitute), Bulkhead(3), Retry(attempts=2, base=1, on=Exception), Bulkhead(1, queue=1, wait=2)),
@@ -124,8 +155,7 @@ def settled(policies: list[Policy], *, verdicts: bool) -> None:
     for policy in policies:
         layers: tuple[Any, ...] = policy.layers
         for layer in layers:
-            if layer.options.KIND == "bulkhead":
-                assert (layer.free, layer.waiting, layer.head, layer.tail) == (layer.options.limit, 0, None, None)
+            assert holds(layer) == 0, layer.options
             if layer.options.KIND == "circuit_breaker" and layer.state == "half_open":
                 assert layer.epoch.in_flight == 0
                 assert verdicts or layer.epoch.passed == 0

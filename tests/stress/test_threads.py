@@ -9,7 +9,19 @@ from typing import Any
 
 import pytest
 
-from backstay import Budget, Bulkhead, BulkheadFull, CircuitBreaker, CircuitOpen, Retry, Timeout
+from backstay import (
+    Budget,
+    Bulkhead,
+    BulkheadFull,
+    CircuitBreaker,
+    CircuitOpen,
+    ConcurrencyLimit,
+    RateLimit,
+    RateLimited,
+    Retry,
+    Throttle,
+    Timeout,
+)
 from backstay_core.failure import FAILED
 from tests.stress.settings import Setting, one_line, several_lines
 from tests.support.stress import THREADS, Gauge, hammer
@@ -88,6 +100,91 @@ def test_a_bulkhead_with_a_queue(setting: Setting):
     assert gauge.most <= 3
     assert gauge.total == THREADS * each
     assert (places.free, places.waiting, places.head, places.tail) == (3, 0, None, None)
+
+
+@several_lines
+@pytest.mark.parametrize("order", [{}, {"shed": 0.4, "fair": True}], ids=["in order", "by rank"])
+def test_a_concurrency_limit_whose_limit_changes(setting: Setting, order: dict[str, Any]):
+    """Windows end all the time and in several threads; never are more inside than the greatest limit."""
+    limit = ConcurrencyLimit(
+        2, algorithm="aimd", most=4, queue=THREADS, window=1e-6, window_calls=3, slow_call=0.001, **order
+    )
+    policy = setting.policies("p", Timeout(60), limit)
+    gauge = Gauge()
+    each = setting.rounds(600)
+
+    @policy
+    def inside() -> None:
+        gauge.enter()
+        give_way()
+        gauge.leave()
+
+    hammer(lambda number: [inside() for _ in range(each)], traced=setting.traced)
+    slots: Any = policy.layers[1]
+    assert gauge.most <= 4
+    assert gauge.total == THREADS * each
+    assert (slots.free, slots.waiting, slots.head, slots.tail) == (slots.limit, 0, None, None)
+
+
+@several_lines
+@pytest.mark.parametrize("algorithm", ["token_bucket", "fixed_window", "sliding_window", "sliding_log"])
+def test_a_rate_limit_that_refuses(setting: Setting, algorithm: str):
+    """Exactly as many enter as the period allows."""
+    each = setting.rounds(1000)
+    most = THREADS * each // 2
+    policy = setting.policies("p", RateLimit(most, 31_622_400, algorithm=algorithm))
+    entered: list[None] = []
+    guarded = policy(lambda: entered.append(None))
+
+    def work(number: int) -> None:
+        for _ in range(each):
+            try:
+                guarded()
+            except RateLimited:
+                pass
+
+    hammer(work, traced=setting.traced)
+    assert len(entered) == most
+
+
+@several_lines
+def test_a_rate_limit_that_lets_wait(setting: Setting):
+    policy = setting.policies("p", Timeout(60), RateLimit(50_000, queue=THREADS, burst=1))
+    each = setting.rounds(300)
+    entered: list[None] = []
+    guarded = policy(lambda: entered.append(None))
+    hammer(lambda number: [guarded() for _ in range(each)], traced=setting.traced)
+    pace: Any = policy.layers[1]
+    assert len(entered) == THREADS * each
+    assert (pace.free, pace.waiting, pace.head, pace.tail) == (0, 0, None, None)
+
+
+@several_lines
+def test_a_throttle_counts_every_request(setting: Setting):
+    policy = setting.policies("p", Throttle(1000, window=36_000))
+    each = setting.rounds(1500)
+
+    @policy
+    def call(number: int) -> None:
+        if number % 3 == 0:
+            raise ConnectionRefusedError
+
+    def work(number: int) -> None:
+        for i in range(each):
+            try:
+                call(i)
+            except ConnectionRefusedError:
+                pass
+
+    hammer(work, traced=setting.traced)
+    tally: Any = policy.layers[0]
+    tenth, requests, accepted = tally.epoch, 0, 0
+    while tenth is not None:
+        assert tenth.running == 0
+        requests += tenth.requests
+        accepted += tenth.accepted
+        tenth = tenth.older
+    assert (requests, accepted) == (THREADS * each, THREADS * each)
 
 
 @several_lines

@@ -18,7 +18,8 @@ def kept(c: Composer, x: int) -> str:
     return f"_bs_L{x}.withheld"
 
 
-def enter(c: Composer, x: int, first: int) -> None:
+def enter(c: Composer, x: int, first: int, waited: str = "") -> None:
+    """`waited` is a statement for after a wait."""
     w = c.writer
     if kept(c, x) != "0":
         w.line(f"_bs_p{x} = _bs_L{x}.enter(_bs_P.caller().priority)")
@@ -27,8 +28,12 @@ def enter(c: Composer, x: int, first: int) -> None:
         w.line(f"_bs_p{x} = _bs_L{x}.epoch")
         w.line(f"_bs_x = _bs_p{x}.free; _bs_p{x}.free = _bs_x - (_bs_x > 0)")  # one line, no branch: see `tracing`
         no_place = "if _bs_x <= 0:"
-    with w.block(no_place), c.giving_back(first, x):
-        w.line(f"_bs_p{x} = {waiting(c, x)}")
+    with w.block(no_place):
+        with c.giving_back(first, x):
+            w.line(f"_bs_p{x} = {waiting(c, x)}")
+        if waited:
+            with c.giving_back(first, x + 1):
+                w.line(waited)
 
 
 def release(c: Composer, x: int) -> None:

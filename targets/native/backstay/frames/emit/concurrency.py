@@ -10,12 +10,9 @@ if TYPE_CHECKING:
 
 
 def enter(c: Composer, x: int, first: int) -> None:
-    w = c.writer
-    w.line(f"_bs_b{x} = _bs_clock()")
-    bulkhead.enter(c, x, first)
-    if c.layers[x].options.queue:
-        with c.giving_back(first, x + 1):  # who waits is not inside yet
-            w.line(f"_bs_b{x} = _bs_clock()")
+    began = f"_bs_b{x} = _bs_clock()"
+    c.writer.line(began)
+    bulkhead.enter(c, x, first, began if c.layers[x].options.queue else "")  # who waits is not inside yet
 
 
 def release(c: Composer, x: int) -> None:
