@@ -117,7 +117,12 @@ def test_a_key_function(world: Any):
     assert [world.run(guarded, name)[0] for name in ("A", "a", "B")] == [1, 1, 2]
 
 
-@pytest.mark.parametrize("key", [lambda *args: 1 / 0, lambda *args: [], None])
+class Hashless:
+    def __hash__(self) -> int:
+        raise ValueError("broken")
+
+
+@pytest.mark.parametrize("key", [lambda *args: 1 / 0, lambda *args: [], lambda *args: Hashless(), None])
 def test_without_a_key_there_is_no_cache(world: Any, key: Any):
     policy = world.policy(Cache(60, stale_for=5, key=key))
     heard: list[Any] = []

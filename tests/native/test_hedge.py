@@ -322,6 +322,22 @@ def test_without_a_further_thread_the_first_goes_on():
     assert policy.call(Attempts(hedged.wait)) is True
 
 
+def test_hedged_calls_within_hedged_calls_do_not_starve_each_other():
+    policy = Policy("p", Hedge(1e-4, idempotent=True))
+    policy.threads.most = 2
+
+    def deep(levels: int) -> int:
+        return 0 if levels == 0 else 1 + policy.call(deep, levels - 1)
+
+    found: list[int] = []
+    threads = [threading.Thread(target=lambda: found.append(policy.call(deep, 4)), daemon=True) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert found == [4] * 8
+
+
 def test_threads_without_work_end():
     policy = Policy("p", HEDGE)
     policy.threads.idle = 0.01

@@ -65,6 +65,11 @@ class Plain:
     """Shows nothing but its address."""
 
 
+class Hashless:
+    def __hash__(self) -> int:
+        raise ValueError("broken")
+
+
 class Unshowable:
     def __repr__(self) -> str:
         raise ZeroDivisionError
@@ -130,6 +135,10 @@ def test_a_key_function_that_fails_fails_the_call(world: Any):
         )
     with pytest.raises(ConfigurationError, match="the key has no hash"):
         world.run(world.policy(Idempotency(key=lambda _: []))(world.function(script)), "A")
+    with pytest.raises(ConfigurationError, match="the key has no hash: broken"):
+        world.run(
+            world.policy(Retry(3, on=ValueError), Idempotency(key=lambda _: Hashless()))(world.function(script)), "A"
+        )
     assert not script.calls
 
 

@@ -236,9 +236,9 @@ class Keeping:
         known = (key if exclusive else (self._function, key), mark)
         try:
             hash(known[0])
-        except TypeError as error:
+        except Exception as error:
             if exclusive:
-                raise PolicyBug(ConfigurationError(f"{where}: the key has no hash: {error}")) from None
+                raise PolicyBug(ConfigurationError(f"{where}: the key has no hash: {error}")) from error
             layer.tell(self._policy.ports.clock(), "uncached", error)
             return None
         self._keys[layer] = known
