@@ -11,6 +11,7 @@ from backstay_core.options import from_data
 from backstay_core.strategies.breaker import STATES, TRANSITIONS
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.contract import GRANTED
+from backstay_core.strategies.priority import ANYBODY
 from tests.conformance import oracle_breaker
 from tests.conformance.oracle_strategies import Refusal
 from tests.property.cases import cases
@@ -57,7 +58,7 @@ class BesideAList(RuleBasedStateMachine):
     @rule()
     def a_call_asks(self) -> None:
         answer = self.breaker.admit(self.now)
-        expected = self.model.admit(self.now, True)
+        expected = self.model.admit(self.now, True, ANYBODY)
         assert (answer.decision == GRANTED) == (not isinstance(expected, Refusal))
         if answer.decision == GRANTED:
             self.in_flight.append((answer, expected))

@@ -193,7 +193,9 @@ class Tally(State):
         rows = []
         tenth: "Tenth | None" = self.epoch
         while tenth is not None and tenth.number > newest - TENTHS:
-            rows.append([newest - tenth.number, tenth.requests - tenth.running, tenth.accepted])
+            over = tenth.requests - tenth.running
+            if over:  # of those that run nothing is restored (TH6)
+                rows.append([newest - tenth.number, over, tenth.accepted])
             tenth = tenth.older
         return {"asked": self.asked, "tenths": rows}
 
