@@ -10,6 +10,7 @@ from backstay_core.failure import FAILED, NEUTRAL, OK, SnapshotError
 from backstay_core.rng import Rng
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
+from backstay_core.strategies.concurrency_limit import ConcurrencyLimit
 from backstay_core.strategies.retry import Retry
 
 
@@ -63,6 +64,18 @@ def test_more_probes_than_the_options_allow_are_no_snapshot(in_flight, passed):
     bad["state"].update(state="half_open", in_flight=in_flight, passed=passed)
     with pytest.raises(SnapshotError, match="more probes"):
         breaker.restore(bad, 0, "resume")
+
+
+def test_more_calls_inside_than_a_concurrency_limit_ever_lets_in_are_no_snapshot():
+    slots = ConcurrencyLimit(2, most=5).state()
+    saved = slots.snapshot(0)
+    saved["state"]["inside"] = 6
+    with pytest.raises(SnapshotError, match="inside is out of range"):
+        slots.restore(saved, 0, "resume")
+    assert body(slots)["inside"] == 0
+    saved["state"]["inside"] = 5  # the limit has shrunk since
+    slots.restore(saved, 0, "resume")
+    assert slots.free == -3
 
 
 @pytest.mark.parametrize("text", ["--5", "²", "", "+1", " 1", "-1"])

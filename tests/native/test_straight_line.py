@@ -17,6 +17,7 @@ from backstay import (
     Policy,
     RateLimit,
     Retry,
+    Throttle,
     Timeout,
 )
 from tests.support.bytecode import is_quiet, updates
@@ -27,7 +28,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 FAILURE = {"failed", "slow", "seen", "bad"}  # what a failure changes in a breaker's window
-NUMBERS = {"free", "run", "tokens", "filled", "rest", "calls", "in_flight", "passed", *FAILURE}
+TALLY = {"running", "accepted", "requests"}  # what a throttle counts
+NUMBERS = {"free", "run", "tokens", "filled", "rest", "calls", "in_flight", "passed", *TALLY, *FAILURE}
 POLICIES: dict[str, Any] = {
     "all": lambda: [
         Fallback("else"),
@@ -40,6 +42,7 @@ POLICIES: dict[str, Any] = {
     "at once": lambda: [Retry(base=0, budget=Budget())],
     "bulkhead": lambda: [Bulkhead(5)],
     "breaker": lambda: [CircuitBreaker()],
+    "throttle": lambda: [Throttle()],
     "limit": lambda: [ConcurrencyLimit(queue=2), RateLimit(5, queue=2), CircuitBreaker(), Timeout(9)],
     "window in time": lambda: [CircuitBreaker(window_seconds=10, slow_call=1), Retry(total=9, budget=Budget())],
 }
@@ -49,6 +52,7 @@ WRITTEN_OUT = {
     "at once": {"tokens", "filled", "rest"},
     "bulkhead": {"free"},
     "breaker": {"run", *FAILURE},
+    "throttle": TALLY,
     "limit": {"free", "run", *FAILURE},
     "window in time": {"tokens", "calls"},
 }

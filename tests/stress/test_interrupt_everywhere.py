@@ -17,8 +17,21 @@ from typing import Any
 
 import pytest
 
-from backstay import Bulkhead, CircuitBreaker, Fallback, Policy, Retry, Timeout, remaining
+from backstay import (
+    Bulkhead,
+    CircuitBreaker,
+    ConcurrencyLimit,
+    Fallback,
+    Policy,
+    RateLimit,
+    RateLimited,
+    Retry,
+    Throttle,
+    Timeout,
+    remaining,
+)
 from backstay.drivers.ports import Ports
+from tests.support.holding import holds
 
 MOST_POINTS = 3000
 PAUSE: Any = operator.index
@@ -67,6 +80,27 @@ SCENARIOS: dict[str, tuple[Callable[[], list[Any]], list[Any]]] = {
         [DOWN, DOWN, "fine"],
     ),
     "substitute": (lambda: [Bulkhead(1), Fallback(lambda failure: "else"), Retry(attempts=2), Bulkhead(2)], [DOWN]),
+    "gates": (
+        lambda: [Bulkhead(1), RateLimit(9, queue=2), ConcurrencyLimit(2, queue=2), Throttle(), Bulkhead(2, shed=0.5)],
+        ["fine"],
+    ),
+    "gates that measure": (
+        lambda: [Retry(2, base=0), ConcurrencyLimit(2, window=1e-6, window_calls=1, shed=0.5), Throttle(), Bulkhead(1)],
+        [DOWN, "fine"],
+    ),
+    "gates that hear failures": (
+        lambda: [
+            RateLimit(9000, per=1e-6, decrease=0.5, on=Exception),
+            ConcurrencyLimit(2, on=Exception),
+            Throttle(),
+            Bulkhead(1),
+        ],
+        [DOWN],
+    ),
+    "refused further in": (
+        lambda: [Bulkhead(1), ConcurrencyLimit(2, shed=0.5), Throttle(), CircuitBreaker(), RateLimit(2)],
+        ["fine"],
+    ),
     "failure": (lambda: [CircuitBreaker(), Bulkhead(1), Retry(attempts=1), Bulkhead(2), CircuitBreaker()], [DOWN]),
 }
 
@@ -92,11 +126,11 @@ class Attempt:
         self.left = list(self.script)
         try:
             self.guarded()
-        except (KeyboardInterrupt, ConnectionRefusedError):
+        except (KeyboardInterrupt, ConnectionRefusedError, RateLimited):
             pass
 
     def interrupted(self, interrupter: Interrupter) -> list[int]:
-        """How many places are missing (or too many) afterwards, in each bulkhead."""
+        """How many places are missing (or too many) afterwards, in each gate."""
         before = sys.gettrace()
         try:
             for tracer in (Interrupter(0), interrupter):  # from 3.12 on, opcodes are traced from the second time on
@@ -105,7 +139,7 @@ class Attempt:
         finally:
             sys.settrace(before)
         layers: tuple[Any, ...] = self.policy.layers
-        return [layer.options.limit - layer.free for layer in layers if layer.options.KIND == "bulkhead"]
+        return [holds(layer) for layer in layers]
 
 
 @pytest.mark.parametrize("name", sorted(SCENARIOS))

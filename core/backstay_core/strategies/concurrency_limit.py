@@ -257,7 +257,7 @@ class Slots(Queue):
     def parse(self, read: Reader, now: int) -> "Any":
         options = self.options
         then = now - read.elapsed
-        inside = read.integer("inside")
+        inside = read.integer("inside", most=options.most)  # the limit may have shrunk
         read.integer("waiting", most=options.queue)
         limit = read.integer("limit", least=options.least, most=options.most)
         estimate = read.integer("estimate", least=options.least * PPM, most=options.most * PPM)

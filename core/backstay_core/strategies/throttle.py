@@ -165,6 +165,13 @@ class Tally(State):
         permit.requests = permit.requests - (verdict == NEUTRAL)
         # -- end
 
+    def count(self, permit: Tenth, verdict: int) -> None:
+        """A call that has been left as one that told nothing ended with `verdict`."""
+        # -- straight line
+        permit.accepted = permit.accepted + (verdict == OK)
+        permit.requests = permit.requests + (verdict != NEUTRAL)
+        # -- end
+
     def poll(self, ticket: Ticket, now: int) -> Ticket:
         raise TypeError("a throttle never lets wait")
 

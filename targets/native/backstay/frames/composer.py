@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backstay.classification import ClassMatcher
 from backstay.errors import CircuitOpen
-from backstay.frames.emit import breaker, bulkhead, call, concurrency, fallback, gate, retry, timeout
+from backstay.frames.emit import breaker, bulkhead, call, concurrency, fallback, gate, retry, throttle, timeout
 from backstay.frames.predicates import has_predicate
 from backstay.frames.source import Writer
 from backstay_core.options import KindMatcher
@@ -15,6 +15,7 @@ from backstay_core.strategies.contract import GATE, LOOKUP, RACE
 from backstay_core.strategies.fallback import Substitute
 from backstay_core.strategies.inject import Faults
 from backstay_core.strategies.retry import Retrier
+from backstay_core.strategies.throttle import Tally
 from backstay_core.strategies.timeout import Deadline
 
 TYPE_CHECKING = False
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from backstay.policy import Policy
 
 #  who writes a gate; any other is written by `gate`
-WRITERS: dict[type, Any] = {Breaker: breaker, Places: bulkhead, Slots: concurrency}
+WRITERS: dict[type, Any] = {Breaker: breaker, Places: bulkhead, Slots: concurrency, Tally: throttle}
 
 
 def writer_of(layer: Any) -> Any:

@@ -34,7 +34,7 @@ COMMON: dict[str, Any] = {
     "Coroutine": COROUTINE,
     "CircuitOpen": CircuitOpen, "TimedOut": TimedOut, "Expired": runtime.Expired, "PolicyBug": judging.PolicyBug,
     "refusal": runtime.refusal, "no_time": runtime.no_time, "wait_in_thread": runtime.wait_in_thread,
-    "measure_error": runtime.measure_error,
+    "measure_error": runtime.measure_error, "count_error": runtime.count_error,
     "settle_value": runtime.settle_value, "settle_error": runtime.settle_error, "asks": runtime.asks,
     "pause_after": runtime.pause_after, "why_not": runtime.why_not,
     "result_failure": runtime.result_failure, "note": runtime.note, "notable": runtime.NOTABLE,

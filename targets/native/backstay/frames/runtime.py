@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from backstay_core.strategies.priority import Caller
     from backstay_core.strategies.queue import Queue
     from backstay_core.strategies.retry import Attempts, Retrier
+    from backstay_core.strategies.throttle import Tally, Tenth
 
     #  the Timeouts around a gate, outermost first: (state, its deadline, the deadline outside it), in ns
     Bounds = tuple[tuple[Any, int, int], ...]
@@ -124,6 +125,16 @@ def measure_error(limit: Slots, permit: Permit, now: int, error: Exception, insi
     except Exception as bug:
         return PolicyBug(bug)
     limit.measure(permit, now, verdict, inside)
+    return error
+
+
+def count_error(throttle: Tally, permit: Tenth, error: Exception) -> BaseException:
+    """Tell a throttle of a call that failed; gives back its error, or the bug of a predicate (EX5)."""
+    try:
+        verdict = throttle.judge(classify(error), 0)
+    except Exception as bug:
+        return PolicyBug(bug)
+    throttle.count(permit, verdict)
     return error
 
 

@@ -22,7 +22,8 @@ def enter(c: Composer, x: int, first: int, waited: str = "") -> None:
     """`waited` is a statement for after a wait."""
     w = c.writer
     if kept(c, x) != "0":
-        w.line(f"_bs_p{x} = _bs_L{x}.enter(_bs_P.caller().priority)")
+        with c.giving_back(first, x):
+            w.line(f"_bs_p{x} = _bs_L{x}.enter(_bs_P.caller().priority)")
         no_place = f"if _bs_p{x} is None:"
     else:
         w.line(f"_bs_p{x} = _bs_L{x}.epoch")

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 def enter(c: Composer, x: int, first: int) -> None:
     began = f"_bs_b{x} = _bs_clock()"
-    c.writer.line(began)
+    with c.giving_back(first, x):
+        c.writer.line(began)
     bulkhead.enter(c, x, first, began if c.layers[x].options.queue else "")  # who waits is not inside yet
 
 

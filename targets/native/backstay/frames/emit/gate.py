@@ -1,6 +1,6 @@
-"""Any gate in a frame: it is asked through its methods, and told of what it wants to hear.
+"""A gate in a frame that is asked through its methods: a rate limit, and a throttle on entry.
 
-A gate that hears nothing of what came of a call costs nothing after it has let it in.
+A rate limit hears of nothing but failures, if at all: it costs nothing after a result.
 """
 
 from __future__ import annotations
@@ -29,22 +29,16 @@ def enter(c: Composer, x: int, first: int) -> None:
     w = c.writer
     gate = c.layers[x]
     if isinstance(gate, Queue) and gate.options.queue:
-        w.line(f"_bs_p{x} = _bs_L{x}.let_in(_bs_clock(){caller_of(c, x)})")
-        with w.block(f"if _bs_p{x} is None:"), c.giving_back(first, x):
-            w.line(f"_bs_p{x} = {waiting(c, x)}")
+        with c.giving_back(first, x):
+            w.line(f"_bs_p{x} = _bs_L{x}.let_in(_bs_clock(){caller_of(c, x)})")
+            with w.block(f"if _bs_p{x} is None:"):
+                w.line(f"_bs_p{x} = {waiting(c, x)}")
         return
     ask = f", None{caller_of(c, x)}" if gate.asks else ""
-    w.line(f"_bs_p{x} = _bs_L{x}.admit(_bs_clock(){ask})")
-    with w.block(f"if _bs_p{x}.decision < 0:"), c.giving_back(first, x):
-        w.line(f"raise _bs_refusal(_bs_p{x}, _bs_at{x})")
-
-
-def settle(c: Composer, x: int) -> None:
-    """After a result."""
-    w = c.writer
-    w.line(f"_bs_e = _bs_settle_value(_bs_L{x}, _bs_p{x}, _bs_clock(), 0, _bs_r, False)")
-    with w.block("if _bs_e is not None:"):
-        w.line("raise _bs_e")
+    with c.giving_back(first, x):
+        w.line(f"_bs_p{x} = _bs_L{x}.admit(_bs_clock(){ask})")
+        with w.block(f"if _bs_p{x}.decision < 0:"):
+            w.line(f"raise _bs_refusal(_bs_p{x}, _bs_at{x})")
 
 
 def fail(c: Composer, x: int) -> None:
@@ -53,7 +47,3 @@ def fail(c: Composer, x: int) -> None:
         f"_bs_e = _bs_settle_error(_bs_L{x}, _bs_p{x}, _bs_clock(), 0, _bs_e, "
         "None if not _bs_isinstance(_bs_e, _bs_Exception) else _bs_classify(_bs_e))"
     )
-
-
-def leave(c: Composer, x: int) -> None:
-    c.writer.line(f"_bs_L{x}.settle(_bs_p{x}, _bs_clock(), 0)")
