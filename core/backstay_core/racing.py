@@ -83,6 +83,7 @@ class Race:
                 return actions
         if event[0] == WAKE and now >= self.next:
             self.next = NEVER
+            self.until = -1  # this WAKE is used up: the time of the next attempt is said even if it is the same
             if self.layer.begins(now):
                 self.call.policy.tell(now, "hedge", self.made)
                 actions += self._start(now)

@@ -307,7 +307,7 @@ class Call:
                         if lane.won or not self.lanes:
                             return kept
                 if event is None and self.now >= following:
-                    following = FOREVER
+                    following, announced = FOREVER, None
                     if not begun or part.may(self.now):  # HG7
                         begun += 1
                         lane = Lane(self, position, begun - 1)
