@@ -45,7 +45,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value, (kinds, most) = getattr(self, field.name), RANGES[field.name]
+            value: Any = getattr(self, field.name)
+            kinds, most = RANGES[field.name]
             if value is None and field.default is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value <= most:
