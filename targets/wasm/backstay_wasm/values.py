@@ -45,15 +45,18 @@ class Limits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value: Any = getattr(self, field.name)
-            kinds, most = RANGES[field.name]
-            if value is None and field.default is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value <= most:
+            value = getattr(self, field.name)
+            if not (is_within(value, *RANGES[field.name]) or (value is None and field.default is None)):
+                kinds, most = RANGES[field.name]
                 what = "a whole number" if kinds is int else "a number"
                 raise EngineError(
                     "out-of-range", f"{field.name} must be {what} above 0 and at most {most}; got {value!r}"
                 )
+
+
+def is_within(value: Any, kinds: Any, most: int) -> bool:
+    """Is `value` a number of these kinds above 0 and at most `most`?"""
+    return isinstance(value, kinds) and not isinstance(value, bool) and 0 < value <= most
 
 
 #  beyond these the C API would wrap
