@@ -212,6 +212,12 @@ def races(vector: Vector) -> bool:
     return any(row.get("kind") == "hedge" for policy in policies for row in policy["strategies"])
 
 
+def queues(vector: Vector) -> bool:
+    """Can a call wait at a gate?"""
+    policies = [vector["policy"], *vector.get("others", [])]
+    return any(row.get("queue") for policy in policies for row in policy["strategies"])
+
+
 def is_one_attempt(trace: Trace) -> bool:
     """Did the call end after a single attempt at most, so that no timer beside it can have mattered?"""
     names = [entry[1] for entry in trace]
@@ -327,6 +333,8 @@ def run_asyncio(policies: type[Policy], vector: Vector, known: Specified | None 
     at_once = any(entry[1:] == ["wait", entry[0]] for trace in expected["calls"] for entry in trace)
     if agenda.ambiguous or at_once or any("strays" in call or not call.get("queue", True) for call in vector["calls"]):
         return None
+    if races(vector) and queues(vector):
+        return None  # an attempt that is let in as another one of its call ends: in the same nanosecond
     interruptible = vector.get("interruptible", True)
     if not interruptible and (races(vector) or any("abort" in call for call in vector["calls"])):
         return None
