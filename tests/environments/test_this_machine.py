@@ -64,13 +64,13 @@ def test_memory_that_is_taken_is_seen(adapter: Any):
 
 
 def test_a_busy_processor_is_seen(adapter: Any):
-    """Until the kernel has counted a tick of it: no more is asserted, for others work here too."""
+    """Until the kernel has counted a tick of it, which may be after it has counted idle ones of other processors."""
     adapter.initialize()
     value = None
-    for _ in range(1000):
+    for _ in range(10_000):
         sum(range(100_000))
         value = adapter.get_resource_usage().cpu_usage_percent
-        if value is not None:
+        if value:
             break
     assert value is not None
     assert 0 < value <= 100

@@ -218,7 +218,7 @@ def test_the_deadline_becomes_the_timeout(ask: Ask, shop: Shop):
     ask(retrying())
     first, second = shop.remaining
     assert first is not None
-    assert 0 < first <= 40
+    assert 0 < first < 45, "40 s, rounded up: gRPC sends three significant digits"
     assert second is None or second > 1e6, "no deadline, no timeout"
 
 
