@@ -31,6 +31,7 @@ from backstay import (
     remaining,
 )
 from backstay.drivers.ports import Ports
+from backstay_core.strategies.contract import GONE
 from tests.support.holding import holds
 
 MOST_POINTS = 3000
@@ -53,6 +54,7 @@ class Interrupter:
             return None
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
+        self.last = frame, "RESUME"  # no event of its own before 3.12
         return self.step
 
     def step(self, frame: FrameType, event: str, argument: Any) -> Any:
@@ -129,11 +131,16 @@ class Attempt:
         except (KeyboardInterrupt, ConnectionRefusedError, RateLimited):
             pass
 
+    def prepare(self) -> None:
+        """Before each of the calls that are traced."""
+
     def interrupted(self, interrupter: Interrupter) -> list[int]:
         """How many places are missing (or too many) afterwards, in each gate."""
         before = sys.gettrace()
         try:
             for tracer in (Interrupter(0), interrupter):  # from 3.12 on, opcodes are traced from the second time on
+                sys.settrace(None)
+                self.prepare()
                 sys.settrace(tracer)
                 self.call()
         finally:
@@ -160,3 +167,37 @@ def test_interrupted_at_every_point(name: str):
         raise AssertionError("the call does not come to an end")
     assert at > 5
     assert not leaks, "\n".join(leaks)
+
+
+class Awaited(Attempt):
+    """Somebody comes while the call is inside, and waits for its place, unless interrupted in coming."""
+
+    ticket: Any = None
+
+    def prepare(self) -> None:
+        """Whoever came has gone."""
+        self.policy.layers[0].abandon(self.ticket, 0)  # type: ignore[attr-defined]
+
+    def operation(self) -> Any:
+        self.ticket = self.policy.layers[0].admit(0, int)  # type: ignore[attr-defined]
+
+
+def test_a_place_given_back_by_an_interrupted_call_reaches_who_waits():
+    """Whoever waits looks again after a second, and finds the place that an interrupt kept from being handed over."""
+    lost = []
+    for at in range(1, MOST_POINTS):
+        attempt = Awaited([Bulkhead(1, queue=1)], ["fine"])
+        interrupter = Interrupter(at)
+        attempt.interrupted(interrupter)
+        gate: Any = attempt.policy.layers[0]
+        if attempt.ticket.status != GONE and gate.poll(attempt.ticket, 1) is not gate.epoch:
+            lost.append(interrupter.where)
+        attempt.prepare()
+        if holds(gate):
+            lost.append(f"{interrupter.where}: somebody waits who has gone")
+        if interrupter.points < at:
+            break
+    else:
+        raise AssertionError("the call does not come to an end")
+    assert at > 5
+    assert not lost, "\n".join(lost)

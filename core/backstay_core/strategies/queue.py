@@ -129,7 +129,11 @@ class Queue(State):
                 epoch.free = epoch.free - 1
                 joined = True
             # -- end
-        self.hand_over()  # a place may have come free between the look and the queueing
+        try:
+            self.hand_over()  # a place may have come free between the look and the queueing
+        except BaseException:  # an interrupt: nobody would ever come for this ticket
+            self.abandon(ticket, now)
+            raise
         return ticket
 
     def _rank(self, ticket: Ticket, caller: Caller) -> None:
@@ -157,7 +161,12 @@ class Queue(State):
         return before, after
 
     def poll(self, ticket: Ticket, now: int) -> "Permit | Ticket | Refusal":
-        """Look again: the permit, the ticket itself (still waiting), or a refusal once its time is over."""
+        """Look again: the permit, the ticket itself (still waiting), or a refusal once its time is over.
+
+        A place that lies free although somebody waits, since an interrupt came between its return and its handing
+        over, is handed over now."""
+        if ticket.status == WAITING and now < ticket.end:
+            self.hand_over()
         if ticket.status == GRANTED:
             permit: Permit = ticket.permit  # type: ignore[assignment]
             return permit
