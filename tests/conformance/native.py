@@ -224,6 +224,12 @@ def is_one_attempt(trace: Trace) -> bool:
     return names.count("attempt") <= 1 and names[-1:] in (["complete"], ["fail"])
 
 
+def substitutes_at_once(trace: Trace) -> bool:
+    """Is a substitute made in the nanosecond in which several attempts begin?"""
+    begun = Counter(time for time, what, *_ in trace if what == "attempt")
+    return any(what == "substitute" and begun[time] > 1 for time, what, *_ in trace)
+
+
 @contextmanager
 def scripted_lookups(substitute: Callable[[int], Any]) -> Iterator[None]:
     """What is looked up comes from the script of substitutes."""
@@ -335,6 +341,8 @@ def run_asyncio(policies: type[Policy], vector: Vector, known: Specified | None 
         return None
     if races(vector) and queues(vector):
         return None  # an attempt that is let in as another one of its call ends: in the same nanosecond
+    if races(vector) and any(map(substitutes_at_once, expected["calls"])):
+        return None  # whether the next attempt fails before the substitute for this one is made: likewise
     interruptible = vector.get("interruptible", True)
     if not interruptible and (races(vector) or any("abort" in call for call in vector["calls"])):
         return None
