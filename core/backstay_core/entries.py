@@ -110,21 +110,20 @@ class Entries:
         return flight
 
     def land(self, flight: Flight, failed: bool) -> None:
-        """It is over, once; whoever waits looks again."""
-        if flight.over:
-            return
-        flight.over = True
-        flight.failed = failed
+        """It is over, once; whoever waits looks again. To be repeated if it was interrupted."""
+        if not flight.over:
+            flight.failed = failed
+            flight.over = True
         try:
             if self._flights.get(flight.key) is flight:
                 del self._flights[flight.key]
         finally:  # even if comparing keys fails
-            for wake in flight.waiters:
+            while flight.waiters:
                 try:
-                    wake()
+                    flight.waiters[0]()
                 except Exception:  # its loop is closed: nobody waits there any more
                     pass
-            flight.waiters.clear()
+                del flight.waiters[0]
 
     def _take_out(self, entry: Entry) -> None:
         entry.prev.next, entry.next.prev = entry.next, entry.prev

@@ -23,11 +23,10 @@ from typing import Any
 
 from backstay import Fallback, Inject, Policy, UnifiedError, calling, keeping
 from backstay.ambient import AMBIENT
-from backstay.errors import Missing
 from backstay.keeping import Keeping
+from backstay.kept import NOTHING
 from backstay_core.clock import SECOND
 from backstay_core.failure import Failure
-from backstay_core.strategies.contract import LOOKUP
 from tests.conformance import simulate
 from tests.conformance.simulate import ns
 from tests.support.virtual import ManualPorts, VirtualLoop
@@ -235,28 +234,24 @@ def scripted_lookups(substitute: Callable[[int], Any]) -> Iterator[None]:
     """What is looked up comes from the script of substitutes."""
 
     class ScriptedKeeping(Keeping):
-        def make(self, execution: Any, action: Any) -> Any:
-            if execution.layers[action[3]].ROLE != LOOKUP:
-                return super().make(execution, action)
+        def look(self, layer: Any, failure: Any = None) -> Any:
             try:
-                return substitute(action[3])(action[4])
+                return substitute(self.position(layer))(failure)
             except Scripted:
-                if action[4] is None:
+                if failure is None:
                     raise
-                raise Missing from None  # which failure it is does not matter (CA3)
+                return NOTHING  # which failure it is does not matter (CA3)
 
-        def amake(self, execution: Any, action: Any, bell: Any) -> Any:
-            if execution.layers[action[3]].ROLE != LOOKUP:
-                return super().amake(execution, action, bell)
-            return self._later(action)
-
-        async def _later(self, action: Any) -> Any:
+        async def alook(self, layer: Any, failure: Any = None) -> Any:
             try:
-                return await substitute(action[3])(action[4])
+                return await substitute(self.position(layer))(failure)
             except Scripted:
-                if action[4] is None:
+                if failure is None:
                     raise
-                raise Missing from None
+                return NOTHING
+
+        def position(self, layer: Any) -> int:
+            return next(x for x, other in enumerate(self._policy.layers) if other is layer)
 
     keeping.Keeping = ScriptedKeeping  # type: ignore[misc]
     try:

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from backstay import Bulkhead, Cache, ConfigurationError, Fallback, Hedge, Policy, Retry
+from backstay import Bulkhead, Cache, ConfigurationError, Fallback, Hedge, Idempotency, Policy, Retry
 from backstay.drivers import interpreted
 from backstay_core.entries import Entries
 from tests.support.trio_world import TrioWorld
-from tests.support.worlds import LoopWorld, Script, SyncWorld
+from tests.support.worlds import InterpretedPolicy, LoopWorld, Script, SyncWorld
 
 DOWN = (0, ConnectionRefusedError("down"))
 
@@ -99,6 +99,43 @@ def test_what_is_not_kept(world: Any):
     assert [world.run(guarded), world.run(guarded)] == ["kept", "kept"]
     guarded = world.policy(Cache(60, negative=True))(world.function(Script((0, None), (0, "later"))))
     assert [world.run(guarded), world.run(guarded)] == [None, None]
+
+
+class Ticket:
+    """A result that could be awaited, and is meant to be handed on as it is."""
+
+    def __await__(self) -> Iterator[Any]:
+        raise AssertionError("nobody awaits a result")
+        yield
+
+
+@pytest.mark.parametrize(
+    "strategies",
+    [
+        (Cache(60),),
+        (Retry(2), Cache(60)),
+        (Idempotency(60, key=lambda: "A"),),
+        (Cache(60), Hedge(5, idempotent=True)),
+        (Hedge(5), Cache(60)),
+    ],
+)
+@pytest.mark.parametrize("policies", [Policy, InterpretedPolicy])
+def test_a_result_that_could_be_awaited_is_kept_as_it_is(strategies: tuple[Any, ...], policies: type[Policy]):
+    for world in (LoopWorld(policies), TrioWorld(policies)):
+        script = Script((0, ticket := Ticket()), (0, "fetched again"))
+        guarded = world.policy(*strategies)(world.function(script))
+        assert [world.run(guarded) for _ in range(2)] == [ticket] * 2
+        world.close()
+
+
+@pytest.mark.parametrize("policies", [Policy, InterpretedPolicy])
+def test_and_stands_in_for_a_failure_as_it_is(policies: type[Policy]):
+    for world in (LoopWorld(policies), TrioWorld(policies)):
+        guarded = world.policy(Cache(1, stale_for=5))(world.function(Script((0, ticket := Ticket()), DOWN)))
+        assert world.run(guarded) is ticket
+        world.pass_time(1)
+        assert world.run(guarded) is ticket
+        world.close()
 
 
 def test_a_substitute_is_not_kept(world: Any):
@@ -189,6 +226,25 @@ def test_who_waited_for_a_fetch_that_failed_goes_on_for_himself():
     assert isinstance(first, ConnectionError)
     assert others == ["fine"] * 3
     assert world.now == 200_000_000
+    world.close()
+
+
+def test_whether_a_fetch_failed_has_nothing_to_do_with_what_its_caller_handles():
+    world = LoopWorld()
+    script = Script(*[(0.1, None)] * 5)
+    guarded = world.policy(Cache(60))(world.function(script))
+
+    async def first() -> None:
+        try:
+            raise asyncio.CancelledError
+        except asyncio.CancelledError:
+            await guarded()
+
+    async def main() -> None:
+        await asyncio.gather(first(), *(guarded() for _ in range(4)))
+
+    world.runner.run(main())
+    assert world.now == 200_000_000  # each of the others has gone on for himself, all at once
     world.close()
 
 

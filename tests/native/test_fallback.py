@@ -15,6 +15,7 @@ from backstay import (
     ConfigurationError,
     Failure,
     Fallback,
+    Inject,
     Retry,
     TimedOut,
     Timeout,
@@ -32,6 +33,19 @@ class Failed(Exception):
 def test_value(world: World, value: Any):
     assert world.call(world.policy(Fallback(value)), Script(DOWN)) is value
     assert world.call(world.policy(Fallback(value)), Script((0, "fine"))) == "fine"
+
+
+class Later:
+    """A value that could be awaited, and is meant to be handed on as it is."""
+
+    def __await__(self) -> Any:
+        raise AssertionError("nobody awaits a value")
+
+
+def test_a_value_that_could_be_awaited_is_what_it_is(world: World):
+    value = Later()
+    assert world.call(world.policy(Fallback(value)), Script(DOWN)) is value
+    assert world.call(world.policy(Inject("outcome", enabled=True, value=value)), Script(DOWN)) is value
 
 
 def test_function_of_the_failure(world: World):

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from backstay.configuration import Configuration, load
-    from backstay.keeping import idempotency_key
+    from backstay.lookup_keys import idempotency_key
 
 __all__ = [
     "Budget",
@@ -89,7 +89,7 @@ __all__ = [
 #  loaded when they are asked for: most programs that start fast never do
 _LATER = {
     "Configuration": "backstay.configuration",
-    "idempotency_key": "backstay.keeping",
+    "idempotency_key": "backstay.lookup_keys",
     "load": "backstay.configuration",
 }
 

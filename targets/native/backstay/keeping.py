@@ -26,22 +26,23 @@ KE9   A key that was used with other arguments, or for another function, is refu
 
 from __future__ import annotations
 
-from _thread import RLock
 from contextvars import ContextVar, copy_context
 from sys import exc_info
 
 from backstay.ambient import current_deadline
-from backstay.drivers.operation import substitute_for
+from backstay.drivers import background
+from backstay.drivers.libraries import backend
+from backstay.drivers.operation import asubstitute_for, substitute_for
+from backstay.drivers.sync import in_event_loop
 from backstay.errors import KeyConflict, KeyInUse, Missing
-from backstay.frames.judging import PolicyBug
-from backstay_core.entries import Entries
-from backstay_core.failure import NEVER, ConfigurationError
+from backstay.kept import NOTHING, Kept, kept_by
+from backstay.lookup_keys import known_by
+from backstay_core.failure import NEVER
 from backstay_core.strategies.contract import LOOKUP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from contextvars import Token
+    from collections.abc import Generator
     from typing import Any
 
     from backstay.policy import Policy
@@ -50,126 +51,89 @@ if TYPE_CHECKING:
 
     Wait = Generator[Flight, None, Any]
 
-#  the calls that this code is inside of
+#  the calls that this code is inside of, of those that fetch something
 INSIDE: ContextVar[tuple[Keeping, ...]] = ContextVar("backstay_keeping", default=())
 #  what a call in the background was begun for: the strategy's state, and the flight
 REFRESHING: ContextVar[tuple[Any, Flight] | None] = ContextVar("backstay_refreshing", default=None)
-KEPT = RLock()
-KEY: ContextVar[Any] = ContextVar("backstay_idempotency_key", default=None)
-
-
-class idempotency_key:
-    """``with idempotency_key("order 7"): …``: the key of the calls inside, for an `Idempotency` without a function."""
-
-    def __init__(self, key: Any) -> None:
-        self._key = key
-
-    def __enter__(self) -> None:
-        self._token = KEY.set(self._key)
-
-    def __exit__(self, *_: object) -> None:
-        KEY.reset(self._token)
-
-
-class Kept:
-    """What one strategy keeps, and the lock around it: held for a look, never while a call runs."""
-
-    __slots__ = ("entries", "lock")
-
-    def __init__(self, most: int) -> None:
-        self.lock = RLock()
-        self.entries = Entries(most)
-
-    def desert(self) -> None:
-        """In the child of a fork nobody fetches what the parent's threads did. What one of them was just changing is
-        not to be trusted: then nothing is kept any more."""
-        whole = self.lock.acquire(blocking=False)
-        if whole:
-            self.entries.desert()
-        else:
-            self.entries = Entries(self.entries.most)
-        self.lock = RLock()
-
-
-def kept_by(layer: Any) -> Kept:
-    if layer.kept is None:
-        with KEPT:  # or two calls at once would keep things in two places
-            if layer.kept is None:
-                layer.kept = Kept(layer.options.entries)
-    kept: Kept = layer.kept
-    return kept
 
 
 class Keeping:
-    """One call's part in it: `make` or `amake` what a SUBSTITUTE asks for, say what is `attempted` and what the call
-    has `completed` with, and `leave` in any case."""
+    """One call's part in it: `look` for what is known, say what the call has `completed` with, and `leave` in any case.
 
-    __slots__ = (
-        "_args", "_attempts", "_background", "_flights", "_function", "_inside", "_keys", "_kwargs", "_policy",
-        "_waits",
-    )  # fmt: skip
+    For drivers that step, `make` and `amake` are the operation that a SUBSTITUTE asks for, whatever strategy asks, and
+    it is enough to say which operations are `attempted`.
+    """
 
-    def __init__(
-        self,
-        policy: Policy,
-        function: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        background: Callable[..., object],
-        *,
-        waits: bool = True,
-    ) -> None:
+    __slots__ = ("_args", "_attempts", "_flights", "_function", "_keys", "_kwargs", "_policy")
+
+    def __init__(self, policy: Policy, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._policy = policy
         self._function = function
         self._args = args
         self._kwargs = kwargs
-        self._background = background
-        self._waits = waits
         self._keys: dict[Any, Any] = {}  # by the strategy's state: key and mark; absent: nothing is kept
         self._flights: dict[Any, Flight] = {}
         self._attempts: set[int] = set()
-        self._inside: Token[tuple[Keeping, ...]] = INSIDE.set((*INSIDE.get(), self))
 
     # -- looking
 
     def make(self, execution: Execution, action: tuple[Any, ...]) -> Any:
         """In a thread. Raises `Missing`, a refusal, or what no strategy is asked about."""
-        if execution.layers[action[3]].ROLE != LOOKUP:
+        layer = execution.layers[action[3]]
+        if layer.ROLE != LOOKUP:
             return substitute_for(execution, action, self._args, self._kwargs)
-        clock, bell = self._policy.ports.clock, self._policy.ports.doorbell()
-        looking = self._look(execution.layers[action[3]], action[4])
+        return _found(self.look(layer, action[4]))
+
+    async def amake(self, execution: Execution, action: tuple[Any, ...]) -> Any:
+        """In a task. What is found is given as it is: it may be something that could be awaited."""
+        layer = execution.layers[action[3]]
+        if layer.ROLE != LOOKUP:
+            return await asubstitute_for(execution, action, self._args, self._kwargs)
+        return _found(await self.alook(layer, action[4]))
+
+    def look(self, layer: Any, failure: Any = None) -> Any:
+        """In a thread: what the strategy knows, or NOTHING; `failure`: what a stale value is to stand in for. Raises a
+        refusal, or what no strategy is asked about."""
+        looking = self._look(layer, failure, in_thread=True)
         try:
+            flight = next(looking)
+            clock, bell = self._policy.ports.clock, self._policy.ports.doorbell()
             while True:
-                flight = next(looking)
                 flight.waiters.append(bell.ring)
                 while not flight.over:
-                    left = min(action[2], current_deadline()) - clock()
+                    left = current_deadline() - clock()
                     if left <= 0:
-                        where = f"{self._policy.name}: {execution.layers[action[3]].options.KIND}"
-                        raise KeyInUse(where, "KEY_IN_USE", None)
+                        raise KeyInUse(self._where(layer), "KEY_IN_USE", None)
                     bell.wait(left)
+                flight = next(looking)
         except StopIteration as found:
             return found.value
 
-    def amake(self, execution: Execution, action: tuple[Any, ...], bell: Callable[[], Any]) -> Any:
-        """In a task: the value, or something to await."""
-        if execution.layers[action[3]].ROLE != LOOKUP:
-            return substitute_for(execution, action, self._args, self._kwargs)
-        looking = self._look(execution.layers[action[3]], action[4])
+    async def alook(self, layer: Any, failure: Any = None) -> Any:
+        """The same in a task."""
+        looking = self._look(layer, failure, in_thread=False)
         try:
-            return _awaited(looking, next(looking), bell())
+            flight = next(looking)
+            bell = backend().bell()
+            while True:
+                flight.waiters.append(bell.ring)
+                while not flight.over:
+                    await bell.wait(NEVER)
+                flight = next(looking)
         except StopIteration as found:
             return found.value
 
-    def _look(self, layer: Any, failure: Any) -> Wait:
+    def _look(self, layer: Any, failure: Any, *, in_thread: bool) -> Wait:
+        """Gives what is found, and until then each flight that is to be waited for."""
         options, kept, clock = layer.options, kept_by(layer), self._policy.ports.clock
         if failure is not None:
             return self._stale(layer, kept, clock())
         exclusive: bool = options.EXCLUSIVE
-        where = f"{self._policy.name}: {options.KIND}"
-        known = self._key_of(layer, where)
+        where = self._where(layer)
+        known = known_by(layer, self._function, (self._args, self._kwargs), where, clock())
         if known is None:
-            raise Missing
+            return NOTHING
+        self._keys[layer] = known
         key, mark = known
         claimed = REFRESHING.get()
         if claimed is not None and claimed[0] is layer and claimed[1].key == key and not claimed[1].over:
@@ -185,26 +149,28 @@ class Keeping:
                 age = NEVER if entry is None else now - entry.kept
                 found = entry is not None and age < fresh + more
                 lead = flight is None and (age >= fresh) and (exclusive or options.single or found)
-                if lead:
-                    flight = kept.entries.take_off(key, mark)
-                    if not found:
-                        self._flights[layer] = flight
-                value = entry.value if found and entry is not None else None
+                if lead:  # no call between: an interrupt must not leave a flight without a pilot
+                    self._flights[layer] = kept.entries.take_off(key, mark)
+                value = entry.value if found and entry is not None else NOTHING
             layer.tell(now, "hit" if found else "miss")
             if found:
                 if lead:
-                    self._refresh(layer, kept, flight)
+                    self._refresh(layer, in_thread=in_thread)
                 return value
             if lead or flight is None:
                 break
-            if not self._waits or any(flight in call._flights.values() for call in INSIDE.get()):
+            if (in_thread and in_event_loop()) or any(flight in call._flights.values() for call in INSIDE.get()):
                 if exclusive:
                     raise KeyInUse(where, "KEY_IN_USE", None)
                 break
             yield flight
             if flight.failed and not exclusive:
                 break
-        raise Missing
+        if layer in self._flights:
+            inside = INSIDE.get()
+            if self not in inside:
+                INSIDE.set((*inside, self))
+        return NOTHING
 
     def _stale(self, layer: Any, kept: Kept, now: int) -> Any:
         if layer in self._keys:
@@ -213,46 +179,21 @@ class Keeping:
             if entry is not None and now - entry.kept < layer.options.fresh_for_ns + layer.options.stale_for_ns:
                 layer.tell(now, "stale")
                 return entry.value
-        raise Missing
+        return NOTHING
 
-    def _key_of(self, layer: Any, where: str) -> tuple[Any, Any] | None:
-        """The key of this call, and what must be the same in each call with it; None if nothing is kept (KE6, KE7)."""
-        options = layer.options
-        exclusive: bool = options.EXCLUSIVE
-        try:
-            arguments = (self._args, tuple(sorted(self._kwargs.items())))
-            mark = (function_name(self._function), _shown(self._args, self._kwargs)) if exclusive else None
-            if options.key is not None:
-                key = options.key(*self._args, **self._kwargs)
-            else:
-                key = KEY.get() if exclusive else arguments
-        except Exception as error:
-            if exclusive:
-                raise PolicyBug(error) from error
-            layer.tell(self._policy.ports.clock(), "uncached", error)
-            return None
-        if exclusive and key is None:
-            return None
-        known = (key if exclusive else (self._function, key), mark)
-        try:
-            hash(known[0])
-        except Exception as error:
-            if exclusive:
-                raise PolicyBug(ConfigurationError(f"{where}: the key has no hash: {error}")) from error
-            layer.tell(self._policy.ports.clock(), "uncached", error)
-            return None
-        self._keys[layer] = known
-        return known
+    def _where(self, layer: Any) -> str:
+        return f"{self._policy.name}: {layer.options.KIND}"
 
-    def _refresh(self, layer: Any, kept: Kept, flight: Flight | None) -> None:
-        """Fetch a new value in the background (KE2)."""
-        assert flight is not None
+    def _refresh(self, layer: Any, *, in_thread: bool) -> None:
+        """Let a call in the background fetch the value (KE2)."""
         context = copy_context()
-        context.run(REFRESHING.set, (layer, flight))
+        context.run(REFRESHING.set, (layer, self._flights[layer]))
         context.run(INSIDE.set, ())
-        if not self._background(context, self._policy, self._function, self._args, self._kwargs):
-            with kept.lock:
-                kept.entries.land(flight, failed=True)
+        begin = background.in_thread if in_thread else background.in_task
+        if begin(context, self._policy, self._function, self._args, self._kwargs):
+            del self._flights[layer]
+        else:
+            self._land(layer, failed=True)
 
     # -- keeping
 
@@ -260,51 +201,55 @@ class Keeping:
         self._attempts.add(token)
 
     def completed(self, token: int, value: Any) -> None:
-        """The call completes with the value of this operation (KE1, KE7)."""
-        if token not in self._attempts:
-            return
-        now = self._policy.ports.clock()
-        for layer, (key, mark) in self._keys.items():
-            if _counts(layer.options, value):
-                kept = kept_by(layer)
-                try:
-                    with kept.lock:
-                        kept.entries.keep(key, value, mark, now)
-                        flight = self._flights.pop(layer, None)
-                        if flight is not None:
-                            kept.entries.land(flight, failed=False)
-                except Exception as error:  # keys that cannot be compared; the call has its result all the same
-                    layer.tell(now, "uncached", error)
+        """The call completes with the value of this operation."""
+        self.ended(value, attempted=token in self._attempts)
+
+    def ended(self, value: Any, *, attempted: bool) -> None:
+        """The call completes with this value, which an attempt has returned or a strategy has made up (KE1, KE7)."""
+        if attempted:
+            now = self._policy.ports.clock()
+            for layer, (key, mark) in self._keys.items():
+                if _counts(layer.options, value):
+                    kept = kept_by(layer)
+                    try:
+                        with kept.lock:
+                            kept.entries.keep(key, value, mark, now)
+                            flight = self._flights.pop(layer, None)
+                            if flight is not None:
+                                kept.entries.land(flight, failed=False)
+                    except Exception as error:  # keys that cannot be compared; the call has its result all the same
+                        layer.tell(now, "uncached", error)
+        self._land_all(failed=True)
 
     def leave(self) -> None:
-        """The call is over, however it ended. Safe to repeat."""
+        """The call is over, however it ended. Safe to repeat, and to be repeated if it was interrupted."""
         error = exc_info()[1]
         failed = error is None or isinstance(error, Exception)
         error = None
-        for layer, flight in self._flights.items():
-            kept = kept_by(layer)
-            try:
-                with kept.lock:
-                    kept.entries.land(flight, failed=failed)
-            except Exception:  # keys that cannot be compared: whoever waited has been woken
-                pass
-        self._flights.clear()
+        self._land_all(failed=failed)
+        inside = INSIDE.get()  # another one in a coroutine that is closed from elsewhere
+        if self in inside:
+            INSIDE.set(tuple(call for call in inside if call is not self))
+
+    def _land_all(self, *, failed: bool) -> None:
+        while self._flights:
+            self._land(next(iter(self._flights)), failed=failed)
+
+    def _land(self, layer: Any, *, failed: bool) -> None:
+        """This call does not fetch any more what it was to fetch for this strategy."""
+        kept = kept_by(layer)
         try:
-            INSIDE.reset(self._inside)
-        except (RuntimeError, ValueError):  # it has left already; a coroutine that is closed from another context
+            with kept.lock:
+                kept.entries.land(self._flights[layer], failed=failed)
+        except Exception:  # keys that cannot be compared: whoever waited has been woken
             pass
+        self._flights.pop(layer, None)
 
 
-async def _awaited(looking: Wait, flight: Flight, bell: Any) -> Any:
-    """Wait for one flight after the other."""
-    try:
-        while True:
-            flight.waiters.append(bell.ring)
-            while not flight.over:
-                await bell.wait(NEVER)
-            flight = next(looking)
-    except StopIteration as found:
-        return found.value
+def _found(value: Any) -> Any:
+    if value is NOTHING:
+        raise Missing
+    return value
 
 
 def _counts(options: Any, value: Any) -> bool:
@@ -314,14 +259,3 @@ def _counts(options: Any, value: Any) -> bool:
     if value is None and not options.negative:
         return False
     return options.results_match is None or not options.results_match(value)
-
-
-def _shown(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """Arguments as text: the same for the same arguments."""
-    named = [("", value) for value in args] + sorted(kwargs.items())
-    silent: Any = object.__repr__
-    return repr([(name, type(value) if type(value).__repr__ is silent else value) for name, value in named])
-
-
-def function_name(function: Any) -> str:
-    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', type(function).__qualname__)}"

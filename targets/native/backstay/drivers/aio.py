@@ -7,7 +7,7 @@ from _thread import get_ident
 
 from backstay.ambient import AMBIENT, current_deadline, unpublish
 from backstay.classification import classify
-from backstay.drivers.operation import substitute_for
+from backstay.drivers.operation import asubstitute_for
 from backstay.errors import Missing, error_of
 from backstay.frames.judging import PolicyBug
 from backstay_core.clock import SECOND
@@ -112,6 +112,7 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
     event: tuple[Any, ...] = (START,)
     outcome: Any = None  # of the latest operation: its value or its exception
     made: Any = None
+    awaitable = True
     actions: Any = None
     action: Any = None
     until = NEVER
@@ -120,7 +121,7 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
     if policy.looks:
         from backstay.keeping import Keeping
 
-        keeping = Keeping(policy, function, args, kwargs, refresh)
+        keeping = Keeping(policy, function, args, kwargs)
     try:
         while True:
             actions = execution.step(event, now)
@@ -135,12 +136,12 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
                         if keeping is not None:
                             keeping.attempted(action[1])
                         made = function(*args, **kwargs)
+                        awaitable = hasattr(made, "__await__")
+                        outcome = await made if awaitable else made
                     elif keeping is None:
-                        made = substitute_for(execution, action, args, kwargs)
+                        outcome = await asubstitute_for(execution, action, args, kwargs)
                     else:
-                        made = keeping.amake(execution, action, lambda: Bell(loop))
-                    awaitable = hasattr(made, "__await__")
-                    outcome = await made if awaitable else made
+                        outcome = await keeping.amake(execution, action)
                 except BaseException as error:
                     if alarm is not None and alarm.stop(error):
                         event = (WAKE,)
@@ -157,7 +158,7 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
                 else:
                     if alarm is not None:
                         alarm.stop(None)
-                    if what == ATTEMPT and not awaitable:  # a mistake: no strategy is asked about it
+                    if not awaitable:  # a mistake: no strategy is asked about it
                         raise ConfigurationError(f"{policy.name}: acall() of a function that is not async; use call()")
                     event = (OK, action[1], outcome)
                     now = clock()
@@ -185,21 +186,6 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
         execution.step(event, clock())
         if keeping is not None:
             keeping.leave()
-
-
-def refresh(
-    context: Context, policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> bool:
-    """Make a call in a task of its own; whatever comes of it is its own affair."""
-
-    async def call() -> None:
-        try:
-            await run(policy, function, args, kwargs)
-        except Exception:
-            return
-
-    Asyncio().background(call, context)
-    return True
 
 
 #  losers of races that are won, and calls in the background, until they have ended

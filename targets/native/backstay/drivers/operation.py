@@ -84,3 +84,13 @@ def substitute_for(execution: Execution, action: tuple[Any, ...], args: tuple[An
     if getattr(options, "TAKES_ARGUMENTS", False):
         return value(failure, *args, **kwargs)
     return value(failure)
+
+
+async def asubstitute_for(
+    execution: Execution, action: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """The same in a task: what a function returns may be something to await; a value is what it is."""
+    value = substitute_for(execution, action, args, kwargs)
+    if callable(execution.layers[action[3]].options.value) and hasattr(value, "__await__"):
+        return await value
+    return value

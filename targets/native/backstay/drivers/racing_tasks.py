@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from backstay.ambient import AMBIENT
 from backstay.drivers.libraries import backend
-from backstay.drivers.operation import substitute_for
+from backstay.drivers.operation import asubstitute_for
 from backstay.drivers.racing import Race
 from backstay.frames.judging import PolicyBug
 from backstay_core.execution import COMPLETE, SUBSTITUTE
@@ -14,25 +14,9 @@ from backstay_core.failure import ConfigurationError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Context
     from typing import Any
 
     from backstay.policy import Policy
-
-
-def refresh(
-    context: Context, policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> bool:
-    """Make a call in a task of its own; whatever comes of it is its own affair."""
-
-    async def call() -> None:
-        try:
-            await run(policy, function, args, kwargs)
-        except Exception:
-            return
-
-    backend().background(call, context)
-    return True
 
 
 async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -42,10 +26,8 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
         AMBIENT.set(action[2])  # in a context of its own
         if action[0] == SUBSTITUTE:
             if keeping is None:
-                value = substitute_for(race.execution, action, args, kwargs)
-            else:
-                value = keeping.amake(race.execution, action, library.bell)
-            return await value if hasattr(value, "__await__") else value
+                return await asubstitute_for(race.execution, action, args, kwargs)
+            return await keeping.amake(race.execution, action)
         if keeping is not None:
             keeping.attempted(action[1])
         value = function(*args, **kwargs)
@@ -62,7 +44,7 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
     if policy.looks:
         from backstay.keeping import Keeping
 
-        keeping = Keeping(policy, function, args, kwargs, refresh)
+        keeping = Keeping(policy, function, args, kwargs)
     try:
         async with library.crew(operation, race.ended) as crew:
             race.start, race.stop = crew.start, crew.stop

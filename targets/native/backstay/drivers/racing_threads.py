@@ -14,7 +14,7 @@ from functools import partial
 from backstay.ambient import AMBIENT
 from backstay.drivers.operation import refuse_coroutine, substitute_for
 from backstay.drivers.racing import Race
-from backstay.drivers.sync import in_event_loop, refresh
+from backstay.drivers.sync import in_event_loop
 from backstay.frames.judging import PolicyBug
 from backstay_core.execution import SUBSTITUTE
 from backstay_core.failure import ConfigurationError
@@ -46,7 +46,7 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
     if policy.looks:
         from backstay.keeping import Keeping
 
-        keeping = Keeping(policy, function, args, kwargs, refresh, waits=not here)
+        keeping = Keeping(policy, function, args, kwargs)
 
     def made(execution: Any, action: tuple[Any, ...]) -> Any:
         return substitute_for(execution, action, args, kwargs) if keeping is None else keeping.make(execution, action)

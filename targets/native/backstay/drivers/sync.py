@@ -27,7 +27,6 @@ from backstay_core.failure import NEVER
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Context
     from typing import Any
 
     from backstay.policy import Policy
@@ -63,7 +62,7 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
     if policy.looks:
         from backstay.keeping import Keeping
 
-        keeping = Keeping(policy, function, args, kwargs, refresh, waits=bell is not None)
+        keeping = Keeping(policy, function, args, kwargs)
     try:
         while True:
             actions = execution.step(event, clock())  # one at the most: nothing is ever cancelled here
@@ -112,18 +111,3 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
         execution.step(event, clock())
         if keeping is not None:
             keeping.leave()
-
-
-def refresh(
-    context: Context, policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> bool:
-    """Make a call in a thread of the policy's own; whatever comes of it is its own affair. False if none is free."""
-    from backstay.drivers.interpreted import thread_driver  # which imports this module
-
-    def call() -> None:
-        try:
-            thread_driver(policy)(policy, function, args, kwargs)
-        except Exception:
-            return
-
-    return policy.threads.start(lambda: context.run(call))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from backstay.drivers.libraries import backend
-from backstay.drivers.operation import substitute_for
+from backstay.drivers.operation import asubstitute_for
 from backstay.drivers.stepping import TaskSteps
 from backstay.frames.judging import PolicyBug
 from backstay_core.execution import ATTEMPT, COMPLETE, SUBSTITUTE
@@ -12,7 +11,6 @@ from backstay_core.failure import ConfigurationError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Context
     from typing import Any
 
     from backstay.policy import Policy
@@ -24,10 +22,8 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
     async def operation(action: tuple[Any, ...]) -> Any:
         if action[0] == SUBSTITUTE:
             if keeping is None:
-                value = substitute_for(call.execution, action, args, kwargs)
-            else:
-                value = keeping.amake(call.execution, action, call.backend.bell)
-            return await value if hasattr(value, "__await__") else value
+                return await asubstitute_for(call.execution, action, args, kwargs)
+            return await keeping.amake(call.execution, action)
         if keeping is not None:
             keeping.attempted(action[1])
         value = function(*args, **kwargs)
@@ -42,7 +38,7 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
     if policy.looks:
         from backstay.keeping import Keeping
 
-        keeping = Keeping(policy, function, args, kwargs, refresh)
+        keeping = Keeping(policy, function, args, kwargs)
     try:
         action = await call.onwards(call.begin())
         while action[0] == ATTEMPT or action[0] == SUBSTITUTE:
@@ -60,18 +56,3 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
         call.leave()
         if keeping is not None:
             keeping.leave()
-
-
-def refresh(
-    context: Context, policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> bool:
-    """Make a call in a task of its own; whatever comes of it is its own affair."""
-
-    async def call() -> None:
-        try:
-            await run(policy, function, args, kwargs)
-        except Exception:
-            return
-
-    backend().background(call, context)
-    return True

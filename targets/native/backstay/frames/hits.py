@@ -8,6 +8,7 @@ same event and the same count as the steps would leave; whatever else there is t
 from __future__ import annotations
 
 from backstay.ambient import current_deadline
+from backstay.kept import NOTHING, kept_by
 from backstay_core.strategies.cache import Cached
 
 TYPE_CHECKING = False
@@ -17,15 +18,11 @@ if TYPE_CHECKING:
 
     from backstay.policy import Policy
 
-NOTHING = object()
-
 
 def finder(policy: Policy) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Any] | None:
     """A function that gives the fresh value of a call, or `NOTHING`; None if the outermost strategy is no Cache."""
     if not policy.layers or not isinstance(policy.layers[0], Cached):
         return None
-    from backstay.keeping import kept_by
-
     layer: Any = policy.layers[0]
     kept = kept_by(layer)
     fresh, key_of = layer.options.fresh_for_ns, layer.options.key
