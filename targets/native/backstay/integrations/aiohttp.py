@@ -13,8 +13,8 @@ from typing import Any
 
 from aiohttp.payload import BytesPayload, StringPayload
 
-from backstay.integrations.guard import Answered, Exchange, Guard
-from backstay_core.http.semantics import is_short
+from backstay.integrations.exchange import Exchange
+from backstay.integrations.guard import Guard
 
 __all__ = ["PolicyMiddleware"]
 
@@ -29,32 +29,7 @@ class PolicyMiddleware(Guard):
         policy = self.policy_for(
             request.method, request.headers.keys(), request.url.authority, request, replayable=replayable
         )
-        exchange = Exchange()
-
-        async def send() -> Any:
-            await self._finish(exchange)
-            request.headers.update(self.deadline())
-            response = await handler(request)
-            return exchange.judge(response.status, response.headers, response)
-
-        try:
-            return await policy.acall(send)
-        except Answered as answered:
-            exchange.take()
-            return answered.answer
-        finally:
-            answer = exchange.take()
-            if answer is not None:
-                answer.close()
-
-    async def _finish(self, exchange: Exchange) -> None:
-        """With the answer of the last attempt (HS5)."""
-        answer = exchange.take()
-        if answer is not None:
-            try:
-                if is_short(answer.headers.get("Content-Length")):
-                    await answer.read()
-            except Exception:  # what it would have said does not matter any more
-                pass
-            finally:
-                answer.close()
+        exchange = Exchange(
+            self, request, read=lambda answer: answer.read(), close=lambda answer: answer.close(), status="status"
+        )
+        return await exchange.acall(policy, lambda: handler(request))

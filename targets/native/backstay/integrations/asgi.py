@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from backstay.callers import calling
 from backstay.errors import DeadlineExceeded, Rejected, TimedOut
-from backstay.integrations.guard import Answered
+from backstay.integrations.exchange import Answered
 from backstay.keyed import Keyed
 from backstay.policy import Policy
 from backstay.propagation import incoming, require

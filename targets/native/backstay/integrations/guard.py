@@ -1,8 +1,4 @@
-"""What all HTTP clients share: which policy a request is sent under, and how an answer goes through it.
-
-Inside the policy an answer that is a failure (`backstay_core.http.semantics`) is an exception, `Answered`, so that
-breakers count it and Retries heed its Retry-After. Outside it is an answer again: whoever calls gets the last one.
-"""
+"""What all HTTP clients share: which policy a request is sent under, and what it tells the server of its deadline."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ from backstay.keyed import Keyed
 from backstay.policy import Policy
 from backstay.propagation import outgoing
 from backstay_core.failure import ConfigurationError
-from backstay_core.http.semantics import BUFFER, is_failure, is_repeatable
+from backstay_core.http.semantics import BUFFER, is_repeatable
 from backstay_core.strategies.contract import RACE
 from backstay_core.strategies.retry import Retrier
 
@@ -18,16 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
-
-
-class Answered(Exception):
-    """An answer that is a failure. `response` is the library's own."""
-
-    def __init__(self, status: int, headers: Any, response: Any) -> None:
-        super().__init__(f"HTTP {status}")
-        self.status_code = status
-        self.headers = headers
-        self.answer = response
 
 
 class Guard:
@@ -90,24 +76,3 @@ class Guard:
         if not replayable:
             return found.using(attempts=1)  # type: ignore[no-any-return]
         return found.using(idempotent=is_repeatable(method, headers))  # type: ignore[no-any-return]
-
-
-class Exchange:
-    """One request and its answers so far: of those that failed at most one is open."""
-
-    __slots__ = ("answer",)
-
-    def __init__(self) -> None:
-        self.answer: Any = None
-
-    def judge(self, status: int, headers: Any, response: Any) -> Any:
-        """The answer, if it is none that the policy judges. Raises `Answered` for the others."""
-        if not is_failure(status):
-            return response
-        self.answer = response
-        raise Answered(status, headers, response)
-
-    def take(self) -> Any:
-        """The answer that is open, which is somebody else's from now on."""
-        answer, self.answer = self.answer, None
-        return answer

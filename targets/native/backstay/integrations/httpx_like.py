@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from backstay.integrations.guard import Answered, Exchange, Guard
+from backstay.integrations.exchange import Exchange
+from backstay.integrations.guard import Guard
 from backstay_core.http.semantics import BUFFER, is_short
 
 TYPE_CHECKING = False
@@ -55,35 +56,8 @@ class Sync(Transport):
         if not self._at_hand(request) and self._buffers(request):
             request.read()
         policy = self._policy(request, replayable=self._at_hand(request))
-        exchange = Exchange()
-
-        def send() -> Any:
-            self._finish(exchange)
-            request.headers.update(self.guard.deadline())
-            response = self.inner.handle_request(request)
-            return exchange.judge(response.status_code, response.headers, response)
-
-        try:
-            return policy.call(send)
-        except Answered as answered:
-            exchange.take()
-            return answered.answer
-        finally:
-            answer = exchange.take()
-            if answer is not None:
-                answer.close()
-
-    def _finish(self, exchange: Exchange) -> None:
-        """With the answer of the last attempt (HS5)."""
-        answer = exchange.take()
-        if answer is not None:
-            try:
-                if is_short(answer.headers.get("content-length")):
-                    answer.read()
-            except Exception:  # what it would have said does not matter any more
-                pass
-            finally:
-                answer.close()
+        exchange = Exchange(self.guard, request, read=lambda answer: answer.read(), close=lambda answer: answer.close())
+        return exchange.call(policy, lambda: self.inner.handle_request(request))
 
     def close(self) -> None:
         self.guard.closed = True
@@ -100,34 +74,10 @@ class Async(Transport):
         if not self._at_hand(request) and self._buffers(request):
             await request.aread()
         policy = self._policy(request, replayable=self._at_hand(request))
-        exchange = Exchange()
-
-        async def send() -> Any:
-            await self._finish(exchange)
-            request.headers.update(self.guard.deadline())
-            response = await self.inner.handle_async_request(request)
-            return exchange.judge(response.status_code, response.headers, response)
-
-        try:
-            return await policy.acall(send)
-        except Answered as answered:
-            exchange.take()
-            return answered.answer
-        finally:
-            answer = exchange.take()
-            if answer is not None:
-                await answer.aclose()
-
-    async def _finish(self, exchange: Exchange) -> None:
-        answer = exchange.take()
-        if answer is not None:
-            try:
-                if is_short(answer.headers.get("content-length")):
-                    await answer.aread()
-            except Exception:  # as above
-                pass
-            finally:
-                await answer.aclose()
+        exchange = Exchange(
+            self.guard, request, read=lambda answer: answer.aread(), close=lambda answer: answer.aclose()
+        )
+        return await exchange.acall(policy, lambda: self.inner.handle_async_request(request))
 
     async def aclose(self) -> None:
         self.guard.closed = True

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from requests.adapters import HTTPAdapter
 
-from backstay.integrations.guard import Answered, Exchange, Guard
+from backstay.integrations.exchange import Exchange
+from backstay.integrations.guard import Guard
 from backstay.keyed import Keyed
 from backstay.policy import Policy
 from backstay_core.http.semantics import BUFFER, is_short
@@ -45,36 +46,11 @@ class PolicyAdapter(HTTPAdapter):
         replayable = body is None or isinstance(body, (bytes, str))
         host = urlsplit(request.url).netloc
         policy = self.guard.policy_for(request.method, request.headers, host, request, replayable=replayable)
-        exchange = Exchange()
+        exchange = Exchange(
+            self.guard, request, read=lambda answer: answer.content, close=lambda answer: answer.close()
+        )
         plain = super().send
-
-        def attempt() -> Any:
-            self._finish(exchange)
-            request.headers.update(self.guard.deadline())
-            response = plain(request, *args, **kwargs)
-            return exchange.judge(response.status_code, response.headers, response)
-
-        try:
-            return policy.call(attempt)
-        except Answered as answered:
-            exchange.take()
-            return answered.answer
-        finally:
-            answer = exchange.take()
-            if answer is not None:
-                answer.close()
-
-    def _finish(self, exchange: Exchange) -> None:
-        """With the answer of the last attempt (HS5)."""
-        answer = exchange.take()
-        if answer is not None:
-            try:
-                if is_short(answer.headers.get("Content-Length")):
-                    _ = answer.content
-            except Exception:  # what it would have said does not matter any more
-                pass
-            finally:
-                answer.close()
+        return exchange.call(policy, lambda: plain(request, *args, **kwargs))
 
     def close(self) -> None:
         self.guard.closed = True
