@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 from typing import Any
+from weakref import ref
 
 import pytest
 
-from backstay import CircuitBreaker, ConfigurationError, Fallback, Inject, Injected, Policy, Retry, TimedOut, Timeout
+from backstay import (
+    CircuitBreaker,
+    CircuitOpen,
+    ConfigurationError,
+    Fallback,
+    Inject,
+    Injected,
+    Policy,
+    Retry,
+    TimedOut,
+    Timeout,
+)
+from backstay.drivers.interpreted import free_threaded
 from backstay.errors import classify
-from tests.support.worlds import Script, World
+from tests.support.worlds import Script, SyncWorld, World
 
 FINE = Script((0, "fine"))
 
@@ -26,6 +40,14 @@ def test_off_is_nothing_at_all(world: World):
     policy = world.policy(Inject(fault="error"))
     assert world.call(policy, Script((0, "fine"))) == "fine"
     assert policy[Inject].injected == 0
+
+
+@pytest.mark.skipif(free_threaded(), reason="without a GIL no frames are compiled")
+@pytest.mark.parametrize("fault", ["error", "latency", "outcome", "hang"])
+def test_one_that_is_on_is_compiled(fault: str):
+    guarded = Policy("p", Inject(fault, enabled=True, rate=0))(lambda: "fine")
+    assert guarded() == "fine"
+    assert ".strikes(" in guarded.__source__  # type: ignore[attr-defined]
 
 
 def test_off_leaves_no_line_in_the_frame():
@@ -109,9 +131,45 @@ def test_switched_on_and_off_while_it_runs(world: World):
     assert heard == ["switched_on", *["injected"] * before, "switched_off"]
 
 
-def test_a_fallback_is_told(world: World):
-    policy = world.policy(Fallback(lambda failure: failure.injected), Inject(enabled=True))
+@pytest.mark.parametrize("failure", ["throttle", Broken])
+def test_a_fallback_is_told(world: World, failure: Any):
+    policy = world.policy(Fallback(lambda failure: failure.injected), Inject(enabled=True, failure=failure))
     assert world.call(policy, FINE) is True
+    policy = world.policy(Fallback(lambda failure: failure.injected), Inject(enabled=True, every=2, failure=failure))
+    assert world.call(policy, Script((0, Broken()))) is False
+
+
+def test_an_injected_refusal_is_one_of_this_policy(world: World):
+    """It is not tried again (RT4), also if it comes from a class or function of the user's."""
+    policy = world.policy(
+        Retry(3, base=0, on=CircuitOpen), Inject(enabled=True, failure=lambda: CircuitOpen("db", "CIRCUIT_OPEN", None))
+    )
+    with pytest.raises(CircuitOpen):
+        world.call(policy, FINE)
+    assert policy[Inject].injected == 1
+
+
+def test_a_refusal_of_something_else_is_tried_again(world: World):
+    policy = world.policy(Retry(3, base=0, on=CircuitOpen), Inject(enabled=True, every=9, failure=Broken))
+    assert world.call(policy, Script((0, CircuitOpen("db", "CIRCUIT_OPEN", None)), (0, "fine"))) == "fine"
+
+
+def test_what_was_injected_is_freed_at_once(sync_world: SyncWorld):
+    policy = sync_world.policy(Inject(enabled=True, failure=Broken))
+    guarded = policy(lambda: "fine")
+
+    def failed() -> Any:
+        try:
+            guarded()
+        except Broken as error:
+            return ref(error)
+
+    failed()
+    gc.disable()
+    try:
+        assert failed()() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
@@ -136,3 +194,18 @@ def test_bad_input(options: dict[str, Any], message: str):
 def test_no_block_can_be_answered():
     with pytest.raises(ConfigurationError, match="AB8"):
         Policy("p", Inject("outcome", enabled=True)).attempts()
+
+
+def test_what_is_made_up_is_not_late(world: World):
+    """A Timeout further in has nothing to do with it (TO4)."""
+    policy = world.policy(
+        CircuitBreaker(),
+        Retry(2, base=0, results=lambda value: value == "late", idempotent=True),
+        Inject("outcome", enabled=True, every=2, value="made up"),
+        Timeout(1),
+    )
+    breaker: Any = policy.layers[0]
+    if not world.asynchronous:
+        assert world.call(policy, Script((2, "late"))) == "made up"
+        assert breaker.epoch.slow == 0
+    assert world.call(world.policy(CircuitBreaker(), Inject("outcome", enabled=True), Timeout(1)), FINE) is None

@@ -16,6 +16,7 @@ from backstay import (
     CircuitBreaker,
     ConcurrencyLimit,
     Fallback,
+    Inject,
     Policy,
     RateLimit,
     Retry,
@@ -137,6 +138,20 @@ SCENARIOS = {
     "timeouts that fire": Scenario(
         (Bulkhead(1), Timeout(5), Retry(attempts=3, base=0.1, idempotent=True), Bulkhead(1), Timeout(2), Bulkhead(1)),
         script=[(9, "late")],
+    ),
+    "held up on purpose": Scenario(
+        (
+            Bulkhead(1),
+            Timeout(60),
+            Inject("latency", enabled=True, seconds=1),
+            Bulkhead(1, queue=1),
+            Inject("outcome", enabled=True, every=2, value=lambda: substitute("injected")),
+            Retry(attempts=2, base=1, idempotent=True),
+            CircuitBreaker(),
+            Inject("hang", enabled=True, rate=0.5, seconds=2, failure=ConnectionRefusedError),
+            Bulkhead(1),
+        ),
+        script=[(1, "fine")],
     ),
     "two policies": Scenario(
         (Fallback(substitute), Timeout(5), Bulkhead(1), Retry(attempts=2, base=0.1, idempotent=True)),

@@ -22,11 +22,13 @@ from backstay import (
     CircuitBreaker,
     ConcurrencyLimit,
     Fallback,
+    Inject,
     Policy,
     RateLimit,
     RateLimited,
     Retry,
     Throttle,
+    TimedOut,
     Timeout,
     remaining,
 )
@@ -103,6 +105,24 @@ SCENARIOS: dict[str, tuple[Callable[[], list[Any]], list[Any]]] = {
         lambda: [Bulkhead(1), ConcurrencyLimit(2, shed=0.5), Throttle(), CircuitBreaker(), RateLimit(2)],
         ["fine"],
     ),
+    "faults on purpose": (
+        lambda: [
+            Bulkhead(1),
+            Fallback("else"),
+            Timeout(60),
+            Inject("latency", enabled=True, seconds=2e-9),
+            Retry(3, base=1e-9),
+            CircuitBreaker(),
+            Inject("error", enabled=True, every=2, failure=lambda: DOWN),
+            Bulkhead(1),
+            Inject("outcome", enabled=True, rate=0.5, value=lambda: "injected"),
+        ],
+        [DOWN, "fine"],
+    ),
+    "a hang on purpose": (
+        lambda: [Bulkhead(1), Timeout(1e-8), Bulkhead(1), Inject("hang", enabled=True, seconds=1e-3)],
+        ["fine"],
+    ),
     "failure": (lambda: [CircuitBreaker(), Bulkhead(1), Retry(attempts=1), Bulkhead(2), CircuitBreaker()], [DOWN]),
 }
 
@@ -128,7 +148,7 @@ class Attempt:
         self.left = list(self.script)
         try:
             self.guarded()
-        except (KeyboardInterrupt, ConnectionRefusedError, RateLimited):
+        except (KeyboardInterrupt, ConnectionRefusedError, RateLimited, TimedOut):
             pass
 
     def prepare(self) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from backstay.classification import ClassMatcher
-from backstay.errors import CircuitOpen
-from backstay.frames.emit import breaker, bulkhead, call, concurrency, fallback, gate, retry, throttle, timeout
-from backstay.frames.predicates import has_predicate
+from backstay.frames.deadlines import Deadlines
+from backstay.frames.emit import breaker, bulkhead, call, concurrency, fallback, gate, inject, retry, throttle, timeout
+from backstay.frames.predicates import has_predicate, lets_refusals_pass, runs_code
 from backstay.frames.source import Writer
-from backstay_core.options import KindMatcher
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.bulkhead import Places
 from backstay_core.strategies.concurrency_limit import Slots
-from backstay_core.strategies.contract import GATE, LOOKUP, RACE
+from backstay_core.strategies.contract import GATE
 from backstay_core.strategies.fallback import Substitute
 from backstay_core.strategies.inject import Faults
 from backstay_core.strategies.retry import Retrier
@@ -32,27 +30,11 @@ def writer_of(layer: Any) -> Any:
     return WRITERS.get(type(layer), gate)
 
 
-STEPWISE = (LOOKUP, RACE)  # strategies without a part in `emit`
-
 #  does the error carry anything but notes? Only asked of classes with an ordinary ``__dict__`` (`judging.is_ordinary`)
 CARRIES = '(_bs_x := _bs_e.__dict__) and (_bs_len(_bs_x) > 1 or "__notes__" not in _bs_x)'
 
 
-#  blocks in blocks: CPython refuses 20, and takes twice as long for each further one, because it writes the end of a
-#  ``finally`` down for every way out of it
-DEEPEST = 12
-
-
-def composable(layers: tuple[Any, ...]) -> bool:
-    """Can these strategies be written as one frame? What is not is carried out step by step: an `Inject` that is on is
-    there for trials, attempts beside each other are tasks or threads (`backstay.drivers.racing`), what is looked up
-    first costs a lookup (`backstay.keeping`), and very many strategies are no frame that Python would take."""
-    if sum(2 if isinstance(layer, Retrier) else 1 for layer in layers) > DEEPEST:
-        return False
-    return not any((isinstance(layer, Faults) and layer.enabled) or layer.ROLE in STEPWISE for layer in layers)
-
-
-class Composer:
+class Composer(Deadlines):
     """One frame in the making. `names` are the global names that its code will find."""
 
     def __init__(
@@ -60,18 +42,18 @@ class Composer:
     ) -> None:
         self.policy = policy
         #  an Inject that is off is left out; the others draw by their place in the policy
-        self.places = tuple(x for x, layer in enumerate(policy.layers) if not isinstance(layer, Faults))
-        self.layers: tuple[Any, ...] = tuple(policy.layers[x] for x in self.places)
-        self.asynchronous = asynchronous
+        self.places = tuple(
+            x for x, layer in enumerate(policy.layers) if not isinstance(layer, Faults) or layer.enabled
+        )
+        super().__init__(tuple(policy.layers[x] for x in self.places), asynchronous=asynchronous)
         self.call = call
         self.arguments = arguments
         self.keyed = keyed  # the policy is the first argument, and states of its own are local names
         self.checked = checked  # refuse a coroutine where a result belongs
         self.writer = Writer()
-        self.bounded = any(isinstance(layer, Deadline) for layer in self.layers)
         self.hears_late = self.tells_late(len(self.layers))
         #  (6); without any, there is nothing to merge with
-        self.merges = bool(self.layers) and self.may_be_mistaken() and not any(map(_runs_code, self.layers))
+        self.merges = bool(self.layers) and self.may_be_mistaken() and not any(map(runs_code, self.layers))
         self.looked = False  # has the class of the error been looked at already, where the code is written now?
         #  how errors name the strategies
         self.own = tuple(f"{policy.name}: {layer.options.KIND}" for layer in self.layers)
@@ -83,6 +65,7 @@ class Composer:
         if self.keyed is not None:
             call.unpack(self)
         call.begin(self)
+        inject.begin(self)
         self.hoist(0)
         if self.asynchronous and self.bounded:
             timeout.find_home(self)
@@ -91,7 +74,17 @@ class Composer:
         return w.text()
 
     def whole(self) -> None:
-        """All layers, and errors of the user's own rules past all that judges exceptions; ends the frame."""
+        """All layers, and what is to be done however they end; ends the frame."""
+        if not inject.remembers(self):
+            self.judged()
+            return
+        with self.writer.block("try:"):
+            self.judged()
+        with self.writer.block("finally:"):
+            inject.forget(self)
+
+    def judged(self) -> None:
+        """All layers, and errors of the user's own rules past all that judges exceptions."""
         w = self.writer
         if self.merges:
             self.inside(0)
@@ -111,7 +104,7 @@ class Composer:
 
     def may_be_mistaken(self) -> bool:
         """Can the user's own code break the policy's rules, so that no strategy may be asked about it (EX5)?"""
-        return self.checked or not self.asynchronous or any(map(_runs_code, self.layers))
+        return self.checked or not self.asynchronous or any(map(runs_code, self.layers))
 
     def ends(self, i: int) -> bool:
         """Is the layer at `i` where a mistake of the user's turns into its error (6)? It then returns the result
@@ -149,6 +142,8 @@ class Composer:
             fallback.substitute(self, i)
         elif isinstance(layer, Deadline):
             timeout.bounded(self, i)
+        elif isinstance(layer, Faults):
+            inject.faulty(self, i)
         else:
             retry.retried(self, i, self.end_of_gates(i + 1))
 
@@ -224,6 +219,15 @@ class Composer:
         with w.block(f"elif {CARRIES}:"):
             w.line("_bs_cls = None", f"{name} = _bs_ask_{answers}(_bs_e)")
 
+    def failure(self) -> str:
+        """Source of the failure that the error in ``_bs_e`` is."""
+        return "_bs_known(_bs_j, _bs_e)" if inject.remembers(self) else "_bs_classify(_bs_e)"
+
+    def made_up(self) -> None:
+        """What follows is a result that no attempt has returned."""
+        if self.hears_late:
+            self.writer.line("_bs_late = False")
+
     def abandon(self, i: int, end: int) -> None:
         """Leave gates without a verdict."""
         for x in reversed(self.heard(i, end, "hears_values")):
@@ -237,7 +241,7 @@ class Composer:
         """Does a breaker's refusal further in come out of the layer at `i` as it is, and leave no trace there?"""
         layer = self.layers[i]
         gate = isinstance(layer, Breaker) or (isinstance(layer, Places) and not layer.withheld)
-        return gate or _lets_refusals_pass(layer)
+        return gate or lets_refusals_pass(layer)
 
     def hoist(self, i: int) -> None:
         """The check of the first open breaker over all that is around it and leaves a refusal alone (5)."""
@@ -250,55 +254,6 @@ class Composer:
         gains = any(not isinstance(layer, Retrier) for layer in around)  # a Retry alone is fused with the breaker
         if gains and end < len(layers) and isinstance(layers[end], Breaker):
             breaker.hoisted_refusal(self, end, i, answering)
-
-    def bounds(self, x: int) -> str:
-        """Source of the Timeouts around layer `x` with their deadlines, outermost first."""
-        found = [f"(_bs_L{y}, _bs_d{y}, _bs_o{y})" for y in range(x) if isinstance(self.layers[y], Deadline)]
-        return "(" + "".join(item + ", " for item in found) + ")"
-
-    def lateness(self, x: int) -> str | None:
-        """Source of "a Timeout inside the breaker at `x` had run out", None if there is none inside.
-
-        One Timeout in a thread, with nothing between that could make a new result, is asked by the clock right there;
-        otherwise Timeouts leave word in ``_bs_late``.
-        """
-        inner = self.layers[x + 1 :]
-        timeouts = [y for y, layer in enumerate(inner, x + 1) if isinstance(layer, Deadline)]
-        if not timeouts:
-            return None
-        if self.asynchronous or len(timeouts) > 1 or any(isinstance(layer, Substitute) for layer in inner):
-            return "_bs_late"
-        return f"_bs_clock() >= _bs_d{timeouts[0]}"
-
-    def tells_late(self, x: int) -> bool:
-        """Must the Timeout at `x` leave word?"""
-        return any(
-            isinstance(layer, Breaker) and self.lateness(y) == "_bs_late" for y, layer in enumerate(self.layers[:x])
-        )
-
-    def deadline_at(self, x: int) -> str:
-        """Source of the deadline that applies outside layer `x`."""
-        if not self.asynchronous:
-            return "_bs_a[0]" if self.bounded else "_bs_current_deadline()"
-        for y in range(x - 1, -1, -1):
-            if isinstance(self.layers[y], Deadline):
-                return f"_bs_d{y}"
-        return "_bs_o" if self.bounded else "_bs_current_deadline()"
-
-    def publishes_for_another(self, x: int) -> bool:
-        """Does the Timeout around that at `x` leave it to publish the deadline, whichever of the two is tighter?"""
-        around = [y for y in range(x) if isinstance(self.layers[y], Deadline)]
-        return bool(around) and not self.publishes(around[-1])
-
-    def publishes(self, x: int) -> bool:
-        """Can the user's code run inside the Timeout at `x` and outside the next one in? Else that one publishes for
-        both (a set and reset of the context variable cost 165 ns)."""
-        for layer in self.layers[x + 1 :]:
-            if isinstance(layer, Deadline):
-                return False
-            if isinstance(layer, Substitute) and callable(layer.options.value):
-                return True
-        return True
 
 
 class After:
@@ -340,20 +295,3 @@ class GivingBack:
             with self._composer.writer.block("except _bs_BaseException:"):
                 self._composer.abandon(*self._gates)
                 self._composer.writer.line("raise")
-
-
-def _runs_code(layer: Any) -> bool:
-    """Can a strategy end in an error of the user's own code, or of the interpreter while it judges?"""
-    if isinstance(layer, Breaker):
-        return not breaker.is_plain(layer)
-    return has_predicate(layer) or (isinstance(layer, Substitute) and callable(layer.options.value))
-
-
-def _lets_refusals_pass(layer: Any) -> bool:
-    """Is a breaker's refusal the same outside `layer` as inside?"""
-    if isinstance(layer, Substitute):
-        matcher = layer.options.on_matches
-        if isinstance(matcher, KindMatcher):
-            return "rejected" not in matcher.kinds
-        return isinstance(matcher, ClassMatcher) and not issubclass(CircuitOpen, matcher.classes)
-    return isinstance(layer, (Deadline, Retrier))

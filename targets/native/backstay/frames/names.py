@@ -7,9 +7,10 @@ from _thread import get_ident
 from backstay.ambient import AMBIENT, current_deadline, new_cell, unpublish
 from backstay.classifier import classify
 from backstay.drivers.operation import COROUTINE
-from backstay.errors import CircuitOpen, TimedOut
+from backstay.errors import CircuitOpen, TimedOut, error_of
 from backstay.frames import judging, runtime
-from backstay.frames.composer import Composer, composable
+from backstay.frames.composer import Composer
+from backstay.frames.predicates import composable
 from backstay.notes import text_of
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.fallback import Substitute
@@ -38,7 +39,8 @@ COMMON: dict[str, Any] = {
     "settle_value": runtime.settle_value, "settle_error": runtime.settle_error, "asks": runtime.asks,
     "pause_after": runtime.pause_after, "why_not": runtime.why_not,
     "result_failure": runtime.result_failure, "note": runtime.note, "notable": runtime.NOTABLE,
-    "mistake": runtime.mistake,
+    "mistake": runtime.mistake, "expire": runtime.expire, "hold_up": runtime.hold_up, "known": runtime.known,
+    "error_of": error_of,
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from backstay.drivers.sync import in_event_loop
 from backstay.errors import REFUSALS, DeadlineExceeded, Rejected, TimedOut
 from backstay.frames.judging import PolicyBug, held, is_ordinary
 from backstay.notes import annotate, text_of
-from backstay_core.failure import NEUTRAL, ConfigurationError, Failure
+from backstay_core.failure import NEUTRAL, NEVER, ConfigurationError, Failure
 from backstay_core.options import PPM
 from backstay_core.strategies.contract import GRANTED, REFUSED
 from backstay_core.strategies.priority import ANYBODY
@@ -79,9 +79,7 @@ def wait_in_thread(gate: Queue, where: str, ports: Ports, bounds: Bounds, caller
             answer.within(current_deadline())  # BH4
             bell.wait(answer.until - clock())
             now = clock()
-            for layer, deadline, outer in bounds:
-                if deadline <= now and deadline < outer:
-                    raise Expired(layer)
+            expire(now, bounds)
             answer = gate.poll(answer, now)
     except BaseException:
         if answer.decision != REFUSED:
@@ -89,6 +87,30 @@ def wait_in_thread(gate: Queue, where: str, ports: Ports, bounds: Bounds, caller
         raise
     permit: Permit = answer
     return permit
+
+
+def expire(now: int, bounds: Bounds) -> None:
+    """Raises `Expired` for the outermost Timeout that has run out."""
+    for layer, deadline, outer in bounds:
+        if deadline <= now and deadline < outer:
+            raise Expired(layer)
+
+
+def hold_up(ports: Ports, ns: int, bounds: Bounds) -> None:
+    """A fault holds a call up in a thread, until the first Timeout runs out (IN7)."""
+    clock = ports.clock
+    now = clock()
+    until = min((deadline for _, deadline, outer in bounds if deadline < outer), default=NEVER)
+    until = min(until, now + ns)
+    while now < until:
+        ports.pause(until - now)
+        now = clock()
+    expire(now, bounds)
+
+
+def known(failure: Failure | None, error: BaseException) -> Failure:
+    """The failure that `error` is; `failure` is the one that was injected last."""
+    return failure if failure is not None and failure.cause is error else classify(error)
 
 
 def settle_value(breaker: Breaker, permit: Permit, now: int, began: int, value: Any, late: bool) -> PolicyBug | None:

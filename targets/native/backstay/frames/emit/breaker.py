@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from backstay.frames.emit import retry
-from backstay.frames.predicates import has_predicate
+from backstay.frames.predicates import is_plain
 from backstay_core.failure import FAILED, OK, SLOW
 from backstay_core.options import PPM
-from backstay_core.strategies.breaker import AUTO, Breaker
+from backstay_core.strategies.breaker import AUTO
 from backstay_core.strategies.bulkhead import Places
 from backstay_core.strategies.retry import Retrier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from backstay.frames.composer import Composer
-
-
-def is_plain(breaker: Breaker) -> bool:
-    """Can its verdicts be found without durations, results and predicates?"""
-    return breaker.options.slow_call_ns is None and not has_predicate(breaker)
 
 
 def enter(c: Composer, x: int, first: int) -> None:
@@ -70,7 +65,7 @@ def fail(c: Composer, x: int) -> None:
     if not is_plain(c.layers[x]):
         w.line(
             f"_bs_e = _bs_settle_error(_bs_L{x}, _bs_p{x}, _bs_clock(), _bs_b{x}, _bs_e, "
-            "None if not _bs_isinstance(_bs_e, _bs_Exception) else _bs_classify(_bs_e))"
+            f"None if not _bs_isinstance(_bs_e, _bs_Exception) else {c.failure()})"
         )
         return
     c.answer("_bs_v", f"V{x}")

@@ -45,5 +45,5 @@ def fail(c: Composer, x: int) -> None:
     """After an error."""
     c.writer.line(
         f"_bs_e = _bs_settle_error(_bs_L{x}, _bs_p{x}, _bs_clock(), 0, _bs_e, "
-        "None if not _bs_isinstance(_bs_e, _bs_Exception) else _bs_classify(_bs_e))"
+        f"None if not _bs_isinstance(_bs_e, _bs_Exception) else {c.failure()})"
     )

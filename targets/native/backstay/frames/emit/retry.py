@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backstay.frames.emit import inject
 from backstay_core.clock import SECOND
 from backstay_core.failure import NEVER
 from backstay_core.options import PPM
@@ -44,6 +45,7 @@ def retried(c: Composer, x: int, end: int) -> None:
         with w.block("except _bs_BaseException as _bs_e:"):
             c.leave_failed(x + 1, end)
             c.answer("_bs_w", f"W{x}")
+            inject.refused(c, x)
             with w.block(f"if _bs_w < 0 or _bs_n{x} >= {options.attempts}:"):
                 if c.ends(x):
                     with w.block("if _bs_w < 0 and _bs_type(_bs_e) is _bs_PolicyBug:"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from backstay_core.strategies.queue import Queue
+from backstay.frames.predicates import may_wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ def bounded(c: Composer, x: int) -> None:
 def _in_thread(c: Composer, x: int) -> None:
     """Publishes the deadline in the thread's cell (see `backstay.ambient`); nothing can be interrupted."""
     w = c.writer
-    waits = any(isinstance(inner, Queue) and inner.options.queue for inner in c.layers[x + 1 :])
     w.line(f"_bs_o{x} = _bs_a[0]", f"_bs_d{x} = _bs_clock() + _bs_D{x}")
     with w.block(f"if _bs_d{x} < _bs_o{x}:"):
         w.line(f"_bs_a[0] = _bs_d{x}")
@@ -30,14 +29,20 @@ def _in_thread(c: Composer, x: int) -> None:
         c.inside(x + 1)
     with w.block("except _bs_BaseException as _bs_e:"):
         w.line(f"_bs_a[0] = _bs_o{x}")
-        if waits:
-            with w.block(f"if _bs_type(_bs_e) is _bs_Expired and _bs_e.layer is _bs_L{x}:"):
-                w.line(f"raise _bs_TimedOut(_bs_at{x}, _bs_L{x}.options.seconds) from None")
+        if any(map(may_wait, c.layers[x + 1 :])):
+            _expired(c, x)
         c.reraise(x)
     with c.after(x):
         w.line(f"_bs_a[0] = _bs_o{x}")
         if c.tells_late(x):
             w.line(f"_bs_late = _bs_late or _bs_clock() >= _bs_d{x}")
+
+
+def _expired(c: Composer, x: int) -> None:
+    """In the handler of the Timeout at `x`: was it found to have run out by what waited inside it?"""
+    w = c.writer
+    with w.block(f"if _bs_type(_bs_e) is _bs_Expired and _bs_e.layer is _bs_L{x}:"):
+        w.line(f"raise _bs_TimedOut(_bs_at{x}, _bs_L{x}.options.seconds) from None")
 
 
 def find_home(c: Composer) -> None:
