@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from backstay_core.environments.questions import questions
 from tests.environments.answers import CGROUP_1, CGROUP_2, EVERYTHING, HYBRID, OTHER
 from tests.environments.recordings import NAMES, expected, recorded
 
+PATIENCE = 60.0  # real seconds after which a test that hangs fails
 PROBES: dict[str, Any] = {
     "here": lambda: SystemProbe(),
     "everything": lambda: Recorded({**EVERYTHING, **CGROUP_2}),
@@ -40,6 +42,8 @@ PROBES: dict[str, Any] = {
 @pytest.mark.parametrize("environment", RuntimeEnvironment)
 @pytest.mark.parametrize("world", PROBES)
 class TestOurs(AdapterContract):
+    PATIENCE = PATIENCE
+
     @pytest.fixture(autouse=True)
     def _world(self, environment: RuntimeEnvironment, world: str):
         self.environment = environment
@@ -52,6 +56,8 @@ class TestOurs(AdapterContract):
 
 @pytest.mark.parametrize("name", NAMES)
 class TestRecorded(AdapterContract):
+    PATIENCE = PATIENCE
+
     @pytest.fixture(autouse=True)
     def _recording(self, name: str):
         self.name = name
@@ -91,6 +97,8 @@ class Quiet(RuntimeEnvironmentAdapter):
 
 
 class TestThirdParty(AdapterContract):
+    PATIENCE = PATIENCE
+
     def make(self):
         return Quiet()
 
@@ -118,27 +126,30 @@ class Raising(Quiet):
 
 
 class Hanging(Quiet):
-    def initialize(self):
-        import threading
+    def __init__(self):
+        self.leave = threading.Event()
 
-        threading.Event().wait(2)
+    def initialize(self):
+        self.leave.wait()
 
 
 @pytest.mark.parametrize(
-    ("cls", "test", "says"),
+    ("cls", "test", "says", "patience"),
     [
-        (Silent, "test_system_info_is_readings_with_sources", "without a reason"),
-        (Invented, "test_resource_usage_is_readings_with_sources", "nobody knows from where"),
-        (Raising, "test_health_is_as_bad_as_its_worst_part", "raised KeyError"),
-        (Hanging, "test_the_life_cycle_may_be_repeated", "was not over after"),
+        (Silent, "test_system_info_is_readings_with_sources", "without a reason", PATIENCE),
+        (Invented, "test_resource_usage_is_readings_with_sources", "nobody knows from where", PATIENCE),
+        (Raising, "test_health_is_as_bad_as_its_worst_part", "raised KeyError", PATIENCE),
+        (Hanging, "test_the_life_cycle_may_be_repeated", "was not over after", 0.05),
     ],
 )
-def test_the_contract_finds_what_breaks_it(cls: Any, test: str, says: str):
-    contract = AdapterContract()
-    contract.PATIENCE = 0.05
-    contract.make = cls  # type: ignore[method-assign]
+def test_the_contract_finds_what_breaks_it(cls: Any, test: str, says: str, patience: float):
+    contract, adapter = AdapterContract(), cls()
+    contract.PATIENCE = patience
+    contract.make = lambda: adapter  # type: ignore[method-assign]
     with pytest.raises(Exception, match=says):
         getattr(contract, test)()
+    if isinstance(adapter, Hanging):
+        adapter.leave.set()
 
 
 GARBAGE = st.one_of(

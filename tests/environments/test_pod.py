@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -127,9 +128,16 @@ def api():
     server.close()
 
 
+PATIENCE = 60.0  # real seconds after which a test that hangs fails
+
+
+def cluster_of(answers: dict[str, Any], address: str, timeout: float = PATIENCE) -> Cluster:
+    return Cluster(Recorded(answers), address, secure=False, timeout=timeout)
+
+
 class TestApiServer:
     def test_ready_endpoints(self, api: Api):
-        cluster = Cluster(Recorded(POD), api.address, secure=False)
+        cluster = cluster_of(POD, api.address)
         assert cluster.endpoints("db") == (("10.1.0.1", 8080), ("10.1.0.2", 8080))
         [(path, token)] = api.asked
         assert path == (
@@ -139,7 +147,7 @@ class TestApiServer:
 
     def test_a_token_that_was_renewed_is_used(self, api: Api):
         answers: dict[str, Any] = dict(POD)
-        cluster = Cluster(Recorded(answers), api.address, secure=False)
+        cluster = cluster_of(answers, api.address)
         cluster.endpoints("db")
         answers[f"{SERVICE_ACCOUNT}/token"] = "another\n"
         cluster.endpoints("db", "data")
@@ -152,7 +160,7 @@ class TestApiServer:
     def test_what_the_server_refuses(self, api: Api, status: int, kind: str):
         api.status = status
         with pytest.raises(AdapterError, match=f"status {status}") as error:
-            Cluster(Recorded(POD), api.address, secure=False).endpoints("db")
+            cluster_of(POD, api.address).endpoints("db")
         assert error.value.failure.kind == kind
         assert "secret-token" not in str(error.value)
 
@@ -163,10 +171,10 @@ class TestApiServer:
     def test_what_makes_no_sense(self, api: Api, body: bytes):
         api.body = body
         with pytest.raises(AdapterError) as error:
-            Cluster(Recorded(POD), api.address, secure=False).endpoints("db")
+            cluster_of(POD, api.address).endpoints("db")
         assert error.value.failure.kind == "data"
 
-    def test_an_answer_that_drips(self):
+    def test_an_answer_that_drips(self, monkeypatch: pytest.MonkeyPatch):
         """Each byte comes in time, and the whole never."""
         over = threading.Event()
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -183,19 +191,20 @@ class TestApiServer:
 
             thread = threading.Thread(target=drip)
             thread.start()
-            cluster = Cluster(Recorded(POD), f"127.0.0.1:{server.getsockname()[1]}", secure=False, timeout=0.2)
+            cluster = cluster_of(POD, f"127.0.0.1:{server.getsockname()[1]}", timeout=0.2)
+            monkeypatch.setattr(cluster, "_connection", lambda: HTTPConnection(cluster.address, timeout=PATIENCE))
             with pytest.raises(AdapterError, match="was not over after") as error:
                 cluster.endpoints("db")
             over.set()
-            thread.join(10)
+            thread.join(PATIENCE)
         assert error.value.failure.kind == "timeout"
 
-    def test_nobody_there(self, api: Api):
-        api.close()
-        with pytest.raises(AdapterError, match="does not answer") as error:
-            Cluster(Recorded(POD), api.address, secure=False, timeout=1.0).endpoints("db")
+    def test_nobody_there(self):
+        with socket.socket() as taken:  # and nobody listens
+            taken.bind(("127.0.0.1", 0))
+            with pytest.raises(AdapterError, match="does not answer") as error:
+                cluster_of(POD, f"127.0.0.1:{taken.getsockname()[1]}").endpoints("db")
         assert error.value.failure.kind == "connect"
-        api.__init__()  # type: ignore[misc]  # for the fixture to close
 
     def test_a_token_goes_nowhere_without_tls(self):
         with pytest.raises(ConfigurationError, match="over TLS only"):

@@ -64,7 +64,7 @@ class TestMemory:
 
     @pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
     def test_a_cache_that_is_dropped_is_less_memory(self):
-        cache = dict.fromkeys(range(10000), b"x" * 4096)
+        cache = {number: bytes([number]) * (1 << 20) for number in range(1, 65)}
 
         def clear() -> int:
             count = len(cache)
@@ -75,9 +75,9 @@ class TestMemory:
         recoveries.register_cache("pages", clear)
         report = recover("memory_cleanup", recoveries)
         taken = step(report, "cache pages")
-        assert (taken.did, taken.message) == (True, "10000 dropped")
+        assert (taken.did, taken.message) == (True, "64 dropped")
         assert taken.before.source == taken.after.source == "/proc/self/status"
-        assert step(report, "free memory").after.value < taken.before.value  # measured by the kernel
+        assert step(report, "free memory").after.value < taken.before.value - (32 << 20)  # measured by the kernel
         assert report.did_something
         again = step(recover("memory_cleanup", recoveries), "cache pages")
         assert (again.did, again.message) == (False, "did nothing: none were there")
@@ -108,7 +108,15 @@ class TestConnections:
 
     def test_one_that_raises_or_hangs_does_not_stop_the_others(self):
         hang = threading.Event()
-        recoveries = Recoveries(patience=0.05)
+
+        class Impatient(Recoveries):
+            """With the one that hangs."""
+
+            def _own(self, kind: str, name: str, action: Any):
+                self.patience = 0.05 if name == "hung" else 60.0
+                return super()._own(kind, name, action)
+
+        recoveries = Impatient()
         recoveries.register_pool("broken", lambda: 1 / 0)
         recoveries.register_pool("hung", hang.wait)
         recoveries.register_pool("leaving", sys.exit)
@@ -179,7 +187,7 @@ class TestRestarts:
         before = signal.signal(signal.SIGUSR2, lambda *_: came.set())
         try:
             report = recover("process_restart", Recoveries(EndProcess("the test", signal.SIGUSR2)))
-            assert came.wait(5)
+            assert came.wait(60)
         finally:
             signal.signal(signal.SIGUSR2, before)
         assert "the test starts it again" in report.steps[0].message

@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 from typing import Any
 
 import pytest
@@ -36,31 +35,45 @@ def test_what_it_is(adapter: Any):
     assert info.total_disk_space == shutil.disk_usage("/").total
 
 
-def test_open_files_and_threads_are_counted(adapter: Any):
-    before = adapter.get_resource_usage()
-    release = threading.Event()
-    threads = [threading.Thread(target=release.wait) for _ in range(5)]
-    files = [open(os.devnull) for _ in range(7)]  # noqa: SIM115 - closed below
-    try:
-        for thread in threads:
-            thread.start()
-        after = adapter.get_resource_usage()
-    finally:
-        release.set()
-        for thread in threads:
-            thread.join()
-        for file in files:
-            file.close()
-    assert after.process_threads - before.process_threads == 5
-    assert after.process_open_files - before.process_open_files == 7
+COUNTED = """
+import os, threading
+from backstay.environments import SystemProbe, adapter_for
+
+adapter = adapter_for("operating_system", SystemProbe())
+release = threading.Event()
+threads = [threading.Thread(target=release.wait) for _ in range(5)]
+before = adapter.get_resource_usage()
+files = [open(os.devnull) for _ in range(7)]
+for thread in threads:
+    thread.start()
+after = adapter.get_resource_usage()
+release.set()
+print(after.process_threads - before.process_threads, after.process_open_files - before.process_open_files)
+"""
+
+TAKEN = """
+import os
+from backstay.environments import SystemProbe, adapter_for
+
+adapter = adapter_for("operating_system", SystemProbe())
+adapter.get_resource_usage()
+before = adapter.get_resource_usage().process_memory_bytes
+block = bytearray(os.urandom(1)) * (64 << 20)
+print(adapter.get_resource_usage().process_memory_bytes - before)
+"""
 
 
-def test_memory_that_is_taken_is_seen(adapter: Any):
-    before = adapter.get_resource_usage().process_memory_bytes
-    block = bytearray(os.urandom(1)) * (64 << 20)
-    taken = adapter.get_resource_usage().process_memory_bytes - before
-    assert len(block) == 64 << 20
-    assert taken > 48 << 20
+def said(code: str) -> str:
+    """What a process says in which nothing else goes on."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_open_files_and_threads_are_counted():
+    assert said(COUNTED) == "5 7\n"
+
+
+def test_memory_that_is_taken_is_seen():
+    assert int(said(TAKEN)) > 48 << 20
 
 
 def test_a_busy_processor_is_seen(adapter: Any):
@@ -93,8 +106,7 @@ def test_who_only_detects_loads_neither_adapters_nor_the_manager():
         "print([name for name in sys.modules if name.partition('.environments.')[2] in\n"
         "       ('manager', 'recovery', 'adapters', 'contract', 'adjustment')])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    assert said(code) == "[]\n"
 
 
 def test_all_that_is_offered_is_there():
