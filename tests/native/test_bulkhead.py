@@ -17,7 +17,7 @@ from backstay.drivers.ports import Doorbell
 from tests.support.virtual import VirtualLoop
 from tests.support.worlds import LoopWorld, Script, SyncWorld
 
-PATIENCE = 20.0  # real seconds after which a test that hangs fails
+PATIENCE = 60.0  # real seconds after which a test that hangs fails
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,8 @@ from tests.support.worlds import LoopWorld, Script, SyncWorld
 
 SECOND = 1_000_000_000
 HEDGE = Hedge(0.05, idempotent=True)
+PATIENT = Hedge(3600, idempotent=True)  # in real time its first attempt stays alone
+PATIENCE = 60.0  # real seconds after which a test that hangs fails
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -220,6 +223,14 @@ def test_a_function_that_is_not_async(world: Any):
 # -- threads ---------------------------------------------------------------------------------------------------------
 
 
+def until_free(policy: Policy, number: int) -> None:
+    """Wait until so many threads of the policy have no work."""
+    end = time.monotonic() + PATIENCE
+    while len(policy.threads._free) != number:
+        assert time.monotonic() < end, "a thread goes on working"
+        time.sleep(0)
+
+
 class Attempts:
     """A function whose attempts are scripted: each is a function of its own. `began` and `over` count."""
 
@@ -296,15 +307,19 @@ def test_threads_have_the_callers_context():
         name.set("thread")
         return found
 
-    assert Policy("p", HEDGE).call(attempt) == "caller"
+    assert Policy("p", PATIENT).call(attempt) == "caller"
     assert name.get() == "caller"
 
 
-def test_threads_are_bounded_and_used_again():
-    policy = Policy("p", Hedge(10, idempotent=True))
-    seen = {policy.call(threading.get_ident) for _ in range(20)}
+def test_threads_are_used_again():
+    policy = Policy("p", PATIENT)
+    seen = set()
+    for _ in range(20):
+        seen.add(policy.call(threading.get_ident))
+        until_free(policy, 1)
+    assert len(seen) == 1
     assert threading.get_ident() not in seen
-    assert policy.threads.count <= 2
+    assert policy.threads.count == 1
     assert policy.using(idempotent=False).threads is policy.threads
 
 
@@ -334,16 +349,16 @@ def test_hedged_calls_within_hedged_calls_do_not_starve_each_other():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert found == [4] * 8
 
 
 def test_threads_without_work_end():
-    policy = Policy("p", HEDGE)
+    policy = Policy("p", PATIENT)
     policy.threads.idle = 0.01
     gone: list[threading.Thread] = []
     policy.call(lambda: gone.append(threading.current_thread()))
-    gone[0].join(20)
+    gone[0].join(PATIENCE)
     assert policy.threads.count == 0
 
 
@@ -370,13 +385,13 @@ def test_what_a_thread_raises_that_is_no_exception():
         raise Stop
 
     with pytest.raises(Stop):
-        Policy("p", HEDGE).call(attempt)
+        Policy("p", PATIENT).call(attempt)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_child_of_a_fork_has_threads_of_its_own():
-    policy = Policy("p", HEDGE)
+    policy = Policy("p", PATIENT)
     assert policy.call(threading.get_ident) != threading.get_ident()
     read, write = os.pipe()
     child = os.fork()
@@ -422,7 +437,7 @@ def test_no_generator_is_hedged():
 
 
 def test_keys_share_threads_and_learn_for_themselves():
-    keyed = Policy("p", HEDGE.replace(quantile=0.5, minimum=1)).keyed()
+    keyed = Policy("p", PATIENT.replace(quantile=0.5, minimum=1)).keyed()
     assert keyed.of("a").call(threading.get_ident) != threading.get_ident()
     assert len(keyed.of("a")[Hedge].snapshot()["state"]["durations"]) == 1
     assert keyed.of("b")[Hedge].snapshot()["state"]["durations"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -48,6 +49,68 @@ MANY = """
 
     asyncio.run(main())
     assert len(source._CODES) == 2
+    print("fine")
+"""
+
+#  A signal handler or finalizer calls while the very call that it interrupts loads a module: the n-th begin or end of
+#  one, for every n, each in a process that has loaded nothing yet.
+LOADING = """
+    import os
+    import sys
+
+    from backstay import Budget, Bulkhead, Cache, CircuitBreaker, ConcurrencyLimit, Fallback, Policy, RateLimit, Retry
+    from backstay import Throttle, Timeout
+
+    def fine():
+        return "fine"
+
+    def failing():
+        raise ConnectionError
+
+    def guarded():
+        return [
+            Policy("p", Timeout(60), Retry(2), CircuitBreaker(), Bulkhead(9))(fine),
+            Policy("p", RateLimit(1000), ConcurrencyLimit(9), Throttle(), Retry(2, budget=Budget()))(fine),
+            Policy("p", Cache(60), Retry(2))(fine),
+            Policy("p", Fallback("else"), Retry(2, base=0))(failing),
+        ]
+
+    def right(functions):
+        return [function() for function in functions] == ["fine", "fine", "fine", "else"]
+
+    def interrupted(at):
+        met = 0
+
+        def loading(frame, event, argument):
+            nonlocal met
+            code = frame.f_code
+            if event in ("call", "return") and code.co_name == "<module>" and "backstay" in code.co_filename:
+                met += 1
+                if met == at:
+                    sys.setprofile(None)
+                    assert right(others), code.co_filename
+
+        mine, others = guarded(), guarded()
+        sys.setprofile(loading)
+        assert right(mine)
+        sys.setprofile(None)
+        return met >= at
+
+    at, more = 0, True
+    while more:
+        at += 1
+        child = os.fork()
+        if not child:
+            code = 2
+            try:
+                code = 0 if interrupted(at) else 1
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert ended in (0, 1), f"interrupted at the {{at}}. begin or end of a module"
+        more = ended == 0
+    assert at > {least}, at
     print("fine")
 """
 
@@ -131,6 +194,12 @@ def run(program: str) -> list[str]:
 @compiled
 def test_five_hundred_decorated_functions_cost_nothing_before_they_are_called():
     assert run(MANY) == ["fine"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_calls_while_what_carries_them_out_is_loaded():
+    """One that comes in between finds half-loaded modules in its way, and takes another one (`can_compose`)."""
+    assert run(LOADING.format(least=1 if free_threaded() else 10)) == ["fine"]
 
 
 def test_calls_while_the_interpreter_shuts_down():

@@ -117,6 +117,11 @@ class Policy(core.Policy):
         threads: Threads = self._threads
         return threads
 
+    def refresh(self) -> None:
+        super().refresh()
+        if self.looks:  # loaded now: a signal handler's call cannot go on with half of it
+            import backstay.keeping  # noqa: F401  # pyright: ignore[reportUnusedImport]
+
     def _go_by(self, ports: Ports) -> None:
         self._ports = ports
         self.EXECUTION = ports.execution(self._usual)  # pyright: ignore[reportConstantRedefinition]

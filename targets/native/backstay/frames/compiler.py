@@ -38,10 +38,7 @@ def compile_into(
 ) -> Any:
     """Put the code of a frame in the place of `frame`'s own. `as_argument`: the function is the first argument;
     `keyed`: it is the second one, after the `KeyPolicy`."""
-    from backstay.frames.composer import Composer
-    from backstay.frames.names import ALWAYS, names_of
-    from backstay.frames.signature import ANYTHING, signature_of
-    from backstay.frames.source import FrameLoader, code_of
+    from backstay.frames.names import ALWAYS, ANYTHING, Composer, FrameLoader, code_of, names_of, signature_of
 
     names = frame.__globals__
     with LOCK:
@@ -95,8 +92,10 @@ async def _stepwise_async(*_bs_args: Any, **_bs_kwargs: Any) -> Any:
 
 def step_into(frame: Any, policy: Policy, steps: Any, function: Any, asynchronous: bool, as_argument: bool) -> Any:
     """Put what carries out calls step by step in the place of `frame`'s code; gives it back for this call."""
-    from backstay.frames.hits import before
-
+    try:
+        from backstay.frames.hits import before  # the last thing that is defined there
+    except ImportError:  # as in `can_compose`
+        return steps
     steps = before(steps, policy, function, asynchronous=asynchronous, as_argument=as_argument)
     frame.__globals__["_bs_steps"] = steps
     frame.__code__ = (_stepwise_async if asynchronous else _stepwise).__code__

@@ -11,13 +11,16 @@ from backstay.errors import CircuitOpen, TimedOut, error_of
 from backstay.frames import judging, runtime
 from backstay.frames.composer import Composer
 from backstay.frames.predicates import composable
+from backstay.frames.signature import ANYTHING, signature_of
+from backstay.frames.source import FrameLoader, code_of
 from backstay.notes import text_of
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.fallback import Substitute
 from backstay_core.strategies.retry import Attempts, Retrier
 from backstay_core.strategies.timeout import Deadline
 
-__all__ = ["ALWAYS", "Composer", "composable", "names_of"]
+#  all that compiles a frame comes from here, so that one look says whether all of it is loaded (`can_compose`)
+__all__ = ["ALWAYS", "ANYTHING", "Composer", "FrameLoader", "code_of", "composable", "names_of", "signature_of"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
