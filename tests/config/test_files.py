@@ -1,5 +1,6 @@
 """Whatever is wrong with a file is one `ConfigurationError` that names it."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -215,7 +216,8 @@ def test_a_file_that_is_replaced_meanwhile(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="descriptors are counted in /proc")
 def test_no_descriptor_stays_open(tmp_path: Path):
+    gc.collect()  # what other tests have left open
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(20):
         refused(tmp_path)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before

@@ -53,7 +53,7 @@ class Requests(Client):
         self.session.mount("http://", self.adapter)
 
     def send(self, method: str, url: str, *, body: Any = None, headers: Any = None) -> Got:
-        response = self.session.request(method, url, data=pieces(body), headers=headers, timeout=30)
+        response = self.session.request(method, url, data=pieces(body), headers=headers, timeout=60)
         return Got(response.status_code, response.content)
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class Httpx(Client):
 
     def __init__(self, policy: Any, **options: Any) -> None:
         self.transport = self.SIDE.PolicyTransport(policy, **options)
-        self.client = self.LIBRARY.Client(transport=self.transport, timeout=30)
+        self.client = self.LIBRARY.Client(transport=self.transport, timeout=60)
 
     def send(self, method: str, url: str, *, body: Any = None, headers: Any = None) -> Got:
         response = self.client.request(method, url, content=pieces(body), headers=headers)
@@ -123,7 +123,7 @@ class AsyncHttpx(Looping):
 
     async def begin(self, policy: Any, options: Any) -> None:
         self.transport = self.SIDE.AsyncPolicyTransport(policy, **options)
-        self.client = self.LIBRARY.AsyncClient(transport=self.transport, timeout=30)
+        self.client = self.LIBRARY.AsyncClient(transport=self.transport, timeout=60)
 
     async def asend(self, method: str, url: str, body: Any, headers: Any) -> Got:
         response = await self.client.request(method, url, content=body, headers=headers)

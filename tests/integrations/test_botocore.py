@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,8 +33,14 @@ Make = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def session() -> Session:
-    return Session()
+def session() -> Iterator[Session]:
+    """Whatever account this machine has is not asked for."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        yield Session()
 
 
 @pytest.fixture

@@ -374,7 +374,7 @@ def test_waiting_for_a_connection_is_never_having_reached(library: Any):
         transport = side.PolicyTransport(policy, library.HTTPTransport(limits=limits))
         pauses: list[Any] = []
         policy.on("retry", pauses.append)
-        with library.Client(transport=transport, timeout=library.Timeout(30, pool=0.01)) as client:
+        with library.Client(transport=transport, timeout=library.Timeout(60, pool=0.01)) as client:
             with client.stream("GET", server.url), pytest.raises(library.PoolTimeout) as caught:
                 client.post(server.url, content=b"order")
             failure = classify(caught.value)

@@ -184,7 +184,7 @@ def run(program: str) -> list[str]:
         [sys.executable, "-W", "error", "-c", textwrap.dedent(program)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=500,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr

@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("backstay", "backstay_core", "backstay_wasm")
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(3000)
 
 FACTS = """
 import importlib, importlib.metadata, json

@@ -36,7 +36,7 @@ class Subject:
         budget = Budget(0, per_second=0, burst=100_000)
         self.policy = setting.policies(
             "p",
-            Timeout(60),
+            Timeout(3600),
             Retry(attempts=2, base=0.000001, cap=0, on=KeyError, budget=budget),
             CircuitBreaker(1.0, 100_000),
             Bulkhead(DEEPEST + 1),

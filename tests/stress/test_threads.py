@@ -85,7 +85,7 @@ def test_a_bulkhead_that_refuses(setting: Setting):
 
 @several_lines
 def test_a_bulkhead_with_a_queue(setting: Setting):
-    policy = setting.policies("p", Timeout(60), Bulkhead(3, queue=THREADS))
+    policy = setting.policies("p", Timeout(3600), Bulkhead(3, queue=THREADS))
     gauge = Gauge()
     each = setting.rounds(800)
 
@@ -109,7 +109,7 @@ def test_a_concurrency_limit_whose_limit_changes(setting: Setting, order: dict[s
     limit = ConcurrencyLimit(
         2, algorithm="aimd", most=4, queue=THREADS, window=1e-6, window_calls=3, slow_call=0.001, **order
     )
-    policy = setting.policies("p", Timeout(60), limit)
+    policy = setting.policies("p", Timeout(3600), limit)
     gauge = Gauge()
     each = setting.rounds(600)
 
@@ -149,7 +149,7 @@ def test_a_rate_limit_that_refuses(setting: Setting, algorithm: str):
 
 @several_lines
 def test_a_rate_limit_that_lets_wait(setting: Setting):
-    policy = setting.policies("p", Timeout(60), RateLimit(50_000, queue=THREADS, burst=1))
+    policy = setting.policies("p", Timeout(3600), RateLimit(50_000, queue=THREADS, burst=1))
     each = setting.rounds(300)
     entered: list[None] = []
     guarded = policy(lambda: entered.append(None))
@@ -324,7 +324,7 @@ def test_every_call_has_a_number(setting: Setting):
 @several_lines
 def test_three_loops_and_three_threads(setting: Setting):
     """One limit for all of them, while a third of the tasks is cancelled wherever they happen to be."""
-    policy = setting.policies("p", Timeout(60), Bulkhead(3, queue=10_000), Retry(attempts=2, base=0, on=Failed))
+    policy = setting.policies("p", Timeout(3600), Bulkhead(3, queue=10_000), Retry(attempts=2, base=0, on=Failed))
     gauge = Gauge()
     each = setting.rounds(300)
     places: Any = policy.layers[1]

@@ -15,7 +15,7 @@ SOURCES = [str(ROOT / "core"), str(ROOT / "targets" / "native")]
 MARK = re.compile(r"#\s*wrong(?: \(([\w, ]+)\))?$")
 
 Found = dict[int, str]  # line → the first complaint of it
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(1500)
 
 
 def run(*command: object) -> str:

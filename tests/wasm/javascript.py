@@ -52,7 +52,7 @@ def tools() -> Path:
 
 
 def node(*args: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    options = {"capture_output": True, "text": True, "timeout": 110, "check": False, **options}
+    options = {"capture_output": True, "text": True, "timeout": 500, "check": False, **options}
     return subprocess.run([BIN / "node", *args], **options)
 
 

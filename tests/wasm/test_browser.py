@@ -69,19 +69,23 @@ def visit(chromium: str, js_package: Path, tmp_path: Path) -> Any:
             command = [chromium, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", address]
             browsers.append(subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True))
         try:
-            return results.get(timeout=100)
+            return results.get(timeout=500)
         except queue.Empty:
             raise AssertionError(f"the page did not answer:\n{log.read_text(errors='replace')[-3000:]}") from None
 
     yield open_page
     for browser in browsers:
         browser.send_signal(signal.SIGTERM)
-        browser.wait(20)
+        try:
+            browser.wait(60)
+        except subprocess.TimeoutExpired:
+            browser.kill()
+            browser.wait()
     server.shutdown()
     server.server_close()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1500)
 def test_the_page_works_and_every_vector_is_decided_as_native(visit: Any, js_package: Path):
     (js_package.parents[1] / "vectors.json").write_text(json.dumps(CURRENT))
     result = visit("page.html")

@@ -22,7 +22,7 @@ from tests.wasm.javascript import HERE, ROOT, SOURCE, NodeEngine, node
 from tests.wasm.test_conformance import differences, moving
 from tests.wasm.worlds import NativeEngine
 
-pytestmark = pytest.mark.timeout(300)  # the first test installs Node and builds
+pytestmark = pytest.mark.timeout(1500)  # the first test installs Node and builds
 TSC = (
     *(SOURCE / "node_modules" / "typescript" / "bin" / "tsc", "--noEmit", "--strict", "--module", "nodenext"),
     *("--target", "es2022", "--lib", "es2022,dom"),

@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == HERE:
-            item.add_marker(pytest.mark.timeout(600))  # emulation is slow; what waits has a limit of its own
+            item.add_marker(pytest.mark.timeout(3000))  # emulation is slow; what waits has a limit of its own
 
 
 @pytest.hookimpl(wrapper=True)

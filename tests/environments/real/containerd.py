@@ -118,7 +118,7 @@ class Pod:
     name: str
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        request = self.pods.api.ExecSyncRequest(container_id=self.name, cmd=command, timeout=60)
+        request = self.pods.api.ExecSyncRequest(container_id=self.name, cmd=command, timeout=500)
         done = self.pods.runtime.ExecSync(request)
         out, err = done.stdout.decode(), done.stderr.decode()
         assert done.exit_code == 0, f"{command}:\n{out}\n{err}"
@@ -161,7 +161,7 @@ def containerd(folder: Path, archive: Path) -> Iterator[Pods]:
                     "import",
                     archive,
                 ]
-                subprocess.run(load, check=True, capture_output=True, timeout=120)
+                subprocess.run(load, check=True, capture_output=True, timeout=500)
                 yield Pods(runtime, api_pb2, group, folder)
         finally:
             remove_groups(group)

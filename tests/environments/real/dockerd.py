@@ -24,7 +24,7 @@ class Docker:
 
     def __call__(self, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
         command = ["docker", "--host", f"unix://{self.socket}", *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
         assert not check or done.returncode == 0, f"{command}:\n{done.stdout}\n{done.stderr}"
         return done
 

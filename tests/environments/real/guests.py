@@ -17,7 +17,7 @@ from tests.environments.real.needs import missing, need_programs
 from tests.environments.real.processes import serving, until
 
 MODULES = ("virtio_mmio", "virtio_pci", "virtio_balloon", "vmgenid")
-PATIENCE = 120.0  # seconds for one answer of a guest; emulation on a busy machine is slow
+PATIENCE = 500.0  # seconds for one answer of a guest; emulation on a busy machine is slow
 
 MACHINES = {
     # A PC with firmware tables, PCI and a battery-backed clock.

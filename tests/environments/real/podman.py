@@ -41,7 +41,7 @@ class Podman:
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "CONTAINERS_CONF": str(self.folder / "containers.conf")},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=500,
             check=False,
         )
         assert not check or done.returncode == 0, f"podman {arguments}:\n{done.stdout}\n{done.stderr}"

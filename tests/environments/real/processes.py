@@ -14,7 +14,7 @@ PAUSE = 0.02
 UNTIL_WE_END = ("setpriv", "--pdeathsig", "TERM")  # also when the tests themselves are killed
 
 
-def until(ready: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+def until(ready: Callable[[], object], what: str, seconds: float = 300.0) -> None:
     """Ask until the answer is true; a test that waits in vain fails here and says for what."""
     end = time.monotonic() + seconds
     while not ready():

@@ -27,7 +27,7 @@ class Pyodide:
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         pyodide = need_file("npm/node_modules/pyodide/pyodide.mjs")
         argv = [INSIDE / "pyodide.mjs", pyodide, self.site, *arguments(command)]
-        how: Any = {"capture_output": True, "text": True, "timeout": 120}
+        how: Any = {"capture_output": True, "text": True, "timeout": 500}
         done: Any = node(map(str, argv), return_completed_process=True, **how)
         assert not check or done.returncode == 0, f"{command}:\n{done.stdout}\n{done.stderr[-2000:]}"
         return subprocess.CompletedProcess(command, done.returncode, done.stdout, done.stderr)
