@@ -65,6 +65,7 @@ class Watched(simulate.Agenda):
         self.timers: Counter[int] = Counter()
         self.given: set[int] = set()  # times that the vector itself names
         self.began = False
+        self.several = False  # have two operations of a call run at once?
 
     def add(self, at: int, do: Any, *args: Any) -> None:
         if not self.began:
@@ -78,6 +79,7 @@ class Watched(simulate.Agenda):
                 if not changed or self.changed_at(call, scheduled) == at:  # else it is about something long over
                     self.timers[at] += 1
                 do(*args)
+                self.several = self.several or call.several
 
             super().add(at, fire, *args)
             return
@@ -276,7 +278,8 @@ def run_sync(policies: type[Policy], vector: Vector, known: Specified | None = N
         or any("strays" in call or not call.get("queue", True) for call in vector["calls"])
     ):
         return None
-    if races(vector) and (vector.get("interruptible", True) or not all(map(is_one_attempt, expected["calls"]))):
+    alone = not agenda.several and all(map(is_one_attempt, expected["calls"]))
+    if races(vector) and (vector.get("interruptible", True) or not alone):
         return None  # it cannot be awake while an attempt runs, nor when it should have begun another one
     ports = ManualPorts()
 
