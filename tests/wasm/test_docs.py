@@ -12,6 +12,7 @@ from backstay_core import documents, engine
 from backstay_core.failure import FAILED, KINDS, NEUTRAL, OK
 from backstay_core.strategies.retry import HELPS
 from backstay_wasm import recovery
+from tests.wasm.test_conformance import RAISING
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "wasm.md").read_text(encoding="utf-8")
@@ -68,3 +69,10 @@ def test_the_numbers_are_those_of_the_code():
     assert f"{documents.MOST_POLICIES:,} policies".replace(",", " ") in configuration
     assert f"{documents.LONGEST_DETAIL:,} characters".replace(",", " ") in calls
     assert f"{documents.LONGEST_CONFIGURATION:,} characters".replace(",", " ") in configuration
+
+
+def test_the_suite_says_what_a_component_cannot_run():
+    """That it decides all others is tested in `test_conformance`."""
+    words = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    suite = (ROOT / "tests" / "conformance" / "README.md").read_text("utf-8")
+    assert f"every vector but the {words[len(RAISING)]} with\n`raising`" in suite

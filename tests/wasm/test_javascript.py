@@ -151,6 +151,9 @@ def test_a_process_that_is_done_ends(js_package: Path):
     }
 
 
+NO_PRIORITY = "a priority is 0 to 4 or one of critical, high, normal, low, background; got 'royal'"
+
+
 def test_the_guide_for_hosts_leads_to_a_host_that_works(js_package: Path, component: Path, tmp_path: Path):
     """Its files as they stand there, with nothing but jco, Node and the component."""
     guide = (ROOT / "docs" / "wasm-host.md").read_text("utf-8")
@@ -174,14 +177,30 @@ def test_the_guide_for_hosts_leads_to_a_host_that_works(js_package: Path, compon
         ("no such kind: invalid-event: a failure is the name of a kind or a JSON object; got 'nonsense'", "0"),
         ("a mistake in kindOf: no kind", "0"),
         ("a deadline: the deadline has passed", "0"),
+        (f"no such caller: invalid-caller: {NO_PRIORITY}", "0"),
         ("gone at once: gone", "0"),
         ("gone before: gone", "0"),
+        ("gone in the middle of an answer: gone", "0"),
         ("no place: one: bulkhead", "2"),
         ("left the queue", "1"),
         ("left, next", "0"),
-        ("undefined at 0", "0"),
-        ("spare", "0"),
-        ("TIMED_OUT at 1", "0"),
+        ("a label: undefined at 0", "0"),
+        ("its value in the document: spare", "0"),
+        ("two at once: TIMED_OUT at 1", "0"),
+        ("woken by itself: second", "0"),
+        ("a shared strategy: shared", "0"),
+        ("a long label: shared", "0"),
+        ("shed: shed: bulkhead", "1"),
+        ("not shed: in", "1"),
+        ("late alarms: TIMED_OUT at 1", "0"),
+        ("after 30 years: gone", "0"),
+    ]
+    assert "timers left: 0\n" in run.stdout
+    assert run.stdout.splitlines()[-4:] == [
+        "this host keeps no values: it has no cache",
+        "this host keeps no values: it has no idempotency",
+        "invalid-config: policies must be a list of 1 to 1000 policies, or an object by name",
+        "a trap: RuntimeError RuntimeError RuntimeError",
     ]
 
 

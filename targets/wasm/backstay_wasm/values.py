@@ -34,7 +34,7 @@ class CallLost(EngineError):
 class Limits:
     """What an instance may use.
 
-    `memory` in bytes of linear memory (it begins with about 14 MiB); `deadline` in seconds for one call into it, ten
+    `memory` in bytes of linear memory (it begins with 12 MiB); `deadline` in seconds for one call into it, ten
     times that for loading, saving and restoring; `fuel` for one call into it, in wasmtime's units (None: not counted,
     which is faster; an empty call costs about 3 000).
     """
