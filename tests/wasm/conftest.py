@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backstay_wasm import Engine
+from backstay_wasm import Engine, Limits
 from backstay_wasm.build import build
 from backstay_wasm.cache import Cache
 from tests.wasm import javascript
@@ -37,11 +38,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
 
 @pytest.fixture
 def engine_of(component: Path, cache: Cache) -> Iterator[Callable[..., Engine]]:
-    """Makes engines that are shut at the end of the test."""
+    """Makes engines that are shut at the end of the test. They have the time that a busy machine needs."""
     made: list[Engine] = []
 
     def make(config: Any = None, **options: Any) -> Engine:
-        options = {"component": component, "cache": cache, **options}
+        limits = options.pop("limits", Limits())
+        if limits.deadline == Limits.deadline:
+            limits = replace(limits, deadline=60.0)
+        options = {"component": component, "cache": cache, "limits": limits, **options}
         seed = options.pop("seed", 0)
         engine = Engine(**options)
         made.append(engine)
