@@ -162,7 +162,7 @@ def test_the_unimportant_are_turned_away_first(serve: Serve, web: httpx.Client):
         )
         return str(headers[b"x-priority"].decode())
 
-    policy = Policy("server", RateLimit(10, per=1000.0, shed=0.5))
+    policy = Policy("server", RateLimit(10, per=1_000_000.0, shed=0.5))
     with serve(Site(), policy, priority=priority_of, tenant=lambda what: "acme") as url:
 
         def status(priority: str) -> int:
