@@ -226,9 +226,9 @@ def is_one_attempt(trace: Trace) -> bool:
 
 
 def substitutes_at_once(trace: Trace) -> bool:
-    """Is a substitute made in the nanosecond in which several attempts begin?"""
-    begun = Counter(time for time, what, *_ in trace if what == "attempt")
-    return any(what == "substitute" and begun[time] > 1 for time, what, *_ in trace)
+    """Is a substitute made in the nanosecond in which two other operations begin?"""
+    begun = Counter(time for time, what, *_ in trace if what in ("attempt", "substitute"))
+    return any(what == "substitute" and begun[time] > 2 for time, what, *_ in trace)
 
 
 @contextmanager
