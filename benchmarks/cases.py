@@ -54,6 +54,8 @@ def burst() -> Contestant:
     return Contestant(failing, renew, most=16)
 
 
+NO_TIME = 1e-9  # seconds for which something is kept that is never found again
+
 WRAPPER = "bare `*a, **k` wrapper"
 AWRAPPER = "bare async wrapper"
 RAISE = "bare `raise`"
@@ -81,6 +83,16 @@ CASES = (
          lambda: stacks.four_stepwise()(fetch)),
     Case("sync-cache", "sync: a fresh value of a Cache around the four", WRAPPER, _wrapper,
          lambda: stacks.cached()(fetch)),
+    Case("sync-cache-inside", "sync: a fresh value of a Cache inside the four but the Fallback", WRAPPER, _wrapper,
+         lambda: stacks.cached_inside()(fetch)),
+    Case("sync-cache-miss", "sync: the same, fetched and kept", WRAPPER, _wrapper,
+         lambda: stacks.cached_inside(NO_TIME)(fetch)),
+    Case("sync-replay", "sync: a result that an Idempotency around them knows", WRAPPER, _wrapper,
+         lambda: stacks.idempotent()(fetch)),
+    Case("sync-first", "sync: a result that it does not know", WRAPPER, _wrapper,
+         lambda: stacks.idempotent(NO_TIME)(fetch)),
+    Case("sync-inject", "sync: the four around an Inject that is on, with probability 0", WRAPPER, _wrapper,
+         lambda: stacks.injecting()(fetch)),
     Case("one-breaker", "sync: one CircuitBreaker", WRAPPER, _wrapper, lambda: stacks.breaker()(fetch),
          peers="breaker"),
     Case("async-five", "async: the four and an attempt Timeout", AWRAPPER, _awrapper,

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from backstay import Budget, Bulkhead, Cache, CircuitBreaker, CircuitOpen, Fallback, Policy, Retry, Timeout
+from backstay import (
+    Budget,
+    Bulkhead,
+    Cache,
+    CircuitBreaker,
+    CircuitOpen,
+    Fallback,
+    Idempotency,
+    Inject,
+    Policy,
+    Retry,
+    Timeout,
+)
 from backstay.drivers import interpreted
 from benchmarks.baselines import KEY, Unavailable, afail, fail
 
@@ -38,6 +50,21 @@ def four() -> Policy:
 
 def cached() -> Policy:
     return policy(Cache(3600), retry(), CircuitBreaker(), Bulkhead(50, queue=100, wait=1))
+
+
+def cached_inside(fresh_for: float = LONG) -> Policy:
+    return policy(retry(), CircuitBreaker(), Bulkhead(50, queue=100, wait=1), Cache(fresh_for))
+
+
+def idempotent(keep_for: float = LONG) -> Policy:
+    key = Idempotency(keep_for, key=lambda key: key)
+    return policy(key, retry(), CircuitBreaker(), Bulkhead(50, queue=100, wait=1))
+
+
+def injecting() -> Policy:
+    return policy(
+        Fallback(None), retry(), CircuitBreaker(), Bulkhead(50, queue=100, wait=1), Inject(enabled=True, rate=0)
+    )
 
 
 class Stepwise(Policy):

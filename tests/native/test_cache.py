@@ -9,26 +9,22 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from contextvars import copy_context
 from typing import Any
 
 import pytest
 
 from backstay import Bulkhead, Cache, ConfigurationError, Fallback, Hedge, Idempotency, Policy, Retry
 from backstay.drivers import interpreted
+from backstay.keeping import REFRESHING, Keeping
+from backstay.kept import NOTHING, kept_by
 from backstay_core.entries import Entries
 from tests.support.trio_world import TrioWorld
+from tests.support.virtual import ManualPorts, Stuck
 from tests.support.worlds import InterpretedPolicy, LoopWorld, Script, SyncWorld
 
 PATIENCE = 60.0  # real seconds after which a test that hangs fails
 DOWN = (0, ConnectionRefusedError("down"))
-
-
-@pytest.fixture(params=["sync", "asyncio", "trio"])
-def world(request: pytest.FixtureRequest) -> Iterator[Any]:
-    worlds: dict[str, Any] = {"sync": SyncWorld, "asyncio": LoopWorld, "trio": lambda: TrioWorld(Policy)}
-    world: Any = worlds[request.param]()
-    yield world
-    world.close()
 
 
 class Counter:
@@ -295,6 +291,80 @@ def test_a_call_inside_the_one_that_fetches_does_not_wait(world: Any):
         assert world.runner.run(policy.acall(asynchronous)) == "inner"
 
 
+def test_who_fetches_does_not_look_again(world: Any):
+    """What others have kept meanwhile is for those that come after."""
+    policy = world.policy(Retry(3, base=0, on=ConnectionError), Cache(60))
+    calls: list[int] = []
+
+    def first() -> bool:
+        calls.append(1)
+        return len(calls) == 1
+
+    def sync() -> str:
+        if first():
+            assert policy.call(sync) == "fetched"
+            raise ConnectionError
+        return "fetched"
+
+    async def asynchronous() -> str:
+        if first():
+            assert await policy.acall(asynchronous) == "fetched"
+            raise ConnectionError
+        return "fetched"
+
+    if world.asynchronous:
+        assert world.run(policy.acall, asynchronous) == "fetched"
+    else:
+        assert policy.call(sync) == "fetched"
+    assert len(calls) == 3
+
+
+def test_two_calls_do_not_wait_for_each_other(loop_world: LoopWorld):
+    """One that fetches the inner value and is tried again comes to the outer one anew, which another call fetches that
+    waits for the inner one."""
+    policy = loop_world.policy(Retry(2, base=0, on=ConnectionError), Cache(60), Idempotency(60, key=lambda: "key"))
+    script = Script((1, ValueError("wrong")), (1, ConnectionError("down")), (1, "fine"), (1, "again"))
+    guarded = policy(loop_world.function(script))
+
+    async def at(seconds: float) -> Any:
+        await asyncio.sleep(seconds)
+        return await guarded()
+
+    async def main() -> list[Any]:
+        return list(await asyncio.gather(at(0), at(0.5), at(1.5), return_exceptions=True))
+
+    first, *others = loop_world.runner.run(main())
+    assert isinstance(first, ValueError)
+    assert others == ["fine", "fine"]
+    assert loop_world.now == 3_000_000_000
+
+
+def test_a_call_in_the_background_waits_for_no_fetch_further_out(policies: type[Policy]):
+    """Whoever fetches there may wait for this one."""
+    policy = policies("p", Cache(60), Cache(60, refresh_for=60))
+    outer, inner = policy.layers
+    key = (len, ((), ()))
+    kept_by(outer).entries.take_off(key, None)
+    flight = kept_by(inner).entries.take_off(key, None)
+
+    def in_the_background() -> object:
+        REFRESHING.set((inner, flight))
+        return Keeping(policy, len, (), {}).look(outer)
+
+    assert copy_context().run(in_the_background) is NOTHING
+
+
+def test_a_lookup_in_a_loop_of_another_time_is_refused(policies: type[Policy]):
+    policy = policies("p", Retry(), Cache(60))
+    policy.ports = ManualPorts()
+
+    async def fetch() -> str:
+        return "fine"
+
+    with pytest.raises(Stuck, match="an event loop that is not"):
+        asyncio.run(policy(fetch)())
+
+
 def test_more_entries_than_fit_are_bounded():
     guarded = Policy("p", Cache(60, entries=100))(lambda key: key)
     for key in range(1000):
@@ -417,10 +487,23 @@ def test_when_the_one_that_fetches_is_interrupted_others_go_on():
     assert (found, interrupted, len(calls)) == (["fetched"] * 3, [1], 2)
 
 
+@pytest.mark.skipif(interpreted.free_threaded(), reason="without a GIL no frames are compiled")
+@pytest.mark.parametrize("strategy", [Cache(1e-9, stale_for=60), Idempotency(1e-9, key=lambda key: key)], ids=repr)
+def test_no_step_is_taken_for_a_value_that_is_fetched(strategy: Any):
+    policy = Policy("p", Retry(3, base=0), strategy, Fallback("else", on=ValueError), seed=1)
+    guarded = policy(lambda key: 1 // key)
+    assert guarded(1) == 1
+    policy.EXECUTION = None  # type: ignore[assignment]
+    assert guarded(1) == 1
+    with pytest.raises(ZeroDivisionError):
+        guarded(0)
+    assert hasattr(guarded, "__source__")
+
+
+@pytest.mark.skipif(interpreted.free_threaded(), reason="without a GIL no frames are compiled")
 def test_a_fresh_value_is_given_before_any_step(monkeypatch: pytest.MonkeyPatch):
-    if Policy.FRAMES is interpreted:
-        pytest.skip("without the interpreter lock every call is carried out step by step")
-    policy = Policy("p", Cache(60), Retry(3), Fallback(None), seed=1)
+    """Where there is no frame: attempts beside each other have none."""
+    policy = Policy("p", Cache(60), Hedge(5, idempotent=True), Retry(3), Fallback(None), seed=1)
     heard: list[str] = []
     policy.on("*", lambda event: heard.append(event.name))
     guarded, function = policy(lambda key: [key]), lambda key: [key]

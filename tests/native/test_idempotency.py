@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,18 +17,9 @@ from backstay import (
     Retry,
     idempotency_key,
 )
-from tests.support.trio_world import TrioWorld
 from tests.support.worlds import LoopWorld, Script, SyncWorld
 
 DOWN = (0, TimeoutError("no answer"))
-
-
-@pytest.fixture(params=["sync", "asyncio", "trio"])
-def world(request: pytest.FixtureRequest) -> Iterator[Any]:
-    worlds: dict[str, Any] = {"sync": SyncWorld, "asyncio": LoopWorld, "trio": lambda: TrioWorld(Policy)}
-    world: Any = worlds[request.param]()
-    yield world
-    world.close()
 
 
 KEYED = Idempotency(60, key=lambda order, *_: order)
@@ -89,6 +79,11 @@ def test_arguments_that_cannot_be_shown_fail_the_call(world: Any):
     with pytest.raises(ZeroDivisionError):
         world.run(guarded, "A", Unshowable())
     assert not script.calls
+
+
+def test_a_call_without_a_key_is_not_touched(world: Any):
+    guarded = world.policy(Idempotency(60))(world.function(Script((0, 1), (0, 2))))
+    assert [world.run(guarded, Unshowable()) for _ in range(2)] == [1, 2]
 
 
 def test_a_refusal_names_the_strategy_and_no_argument(world: Any):

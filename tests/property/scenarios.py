@@ -114,6 +114,8 @@ STRATEGIES: dict[str, tuple[dict[str, Option], dict[str, Option]]] = {
             "every": count(1, 3),
         },
     ),
+    "cache": ({"fresh_for": seconds(10, 100)}, {"stale_for": seconds(10, 100), "on": on}),
+    "idempotency": ({"keep_for": seconds(10, 100)}, {}),
 }
 NAMES = tuple(STRATEGIES)
 
@@ -146,16 +148,24 @@ def script(draw: Draw) -> list[list[Any]]:
     return [[0 if one_in(draw, 2) else milliseconds(draw, 0, 250), outcome(draw)] for _ in range(draw.integer(1, 4))]
 
 
+def lookups(draw: Draw) -> list[list[Any]]:
+    """What lookups, and substitutes, come to: mostly nothing is found."""
+    return [[took, outcome if one_in(draw, 4) else "missing"] for took, outcome in script(draw)]
+
+
 def timeline(draw: Draw, policy: Data, *, concurrent: bool) -> Data:
     """Calls of `policy` and now and then an operator's hand: `concurrent` calls overlap and may be aborted."""
     calls: list[Data] = []
     manual: list[Data] = []
     clock = 0.0
     breakers = [x for x, row in enumerate(policy["strategies"]) if row["kind"] == "circuit_breaker"]
+    looks = any(row["kind"] in ("cache", "idempotency") for row in policy["strategies"])
     for _ in range(draw.integer(1, 12)):
         clock += milliseconds(draw, 0, 120) if concurrent else milliseconds(draw, 3000, 5000)
         call: Data = {"at": clock, "attempts": script(draw)}
-        if one_in(draw, 4):
+        if looks:
+            call["substitutes"] = lookups(draw)
+        elif one_in(draw, 4):
             call["substitutes"] = script(draw)
         if concurrent and one_in(draw, 7):
             call["abort"] = clock + milliseconds(draw, 1, 250)

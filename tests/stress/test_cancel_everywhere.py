@@ -13,9 +13,11 @@ import pytest
 
 from backstay import (
     Bulkhead,
+    Cache,
     CircuitBreaker,
     ConcurrencyLimit,
     Fallback,
+    Idempotency,
     Inject,
     Policy,
     RateLimit,
@@ -24,6 +26,7 @@ from backstay import (
     Timeout,
     remaining,
 )
+from backstay.keeping import INSIDE
 from tests.support.holding import holds
 from tests.support.virtual import VirtualLoop
 from tests.support.worlds import FLAVOURS
@@ -49,12 +52,16 @@ class SteppedLoop(VirtualLoop):
 
 
 class Scenario:
-    """One call under `policies`, the inner one last. `busy` seconds long somebody else has all the places."""
+    """One call under `policies`, the inner one last. `busy` seconds long somebody else has all the places; a `second`
+    call begins right after another one."""
 
-    def __init__(self, *layers: tuple[Any, ...], script: list[tuple[float, Any]], busy: float = 0) -> None:
+    def __init__(
+        self, *layers: tuple[Any, ...], script: list[tuple[float, Any]], busy: float = 0, second: bool = False
+    ) -> None:
         self.layers = layers
         self.script = script
         self.busy = busy
+        self.second = second
 
     def build(self, kind: type[Policy], loop: VirtualLoop) -> tuple[list[Policy], Any]:
         left = list(self.script)
@@ -75,8 +82,10 @@ class Scenario:
             call = policy(call)
         return policies, call
 
-    async def crowd(self, policies: list[Policy]) -> None:
-        """Takes every place, and gives them back later."""
+    async def crowd(self, policies: list[Policy], call: Any) -> None:
+        """Takes every place, and gives them back later; or calls first."""
+        if self.second:
+            await asyncio.gather(call(), return_exceptions=True)
         if not self.busy:
             return
         gates: list[Any] = [layer for p in policies for layer in p.layers if layer.options.KIND in CROWDED]
@@ -153,6 +162,26 @@ SCENARIOS = {
         ),
         script=[(1, "fine")],
     ),
+    "a value that is fetched": Scenario(
+        (
+            Timeout(60),
+            Retry(attempts=3, base=1),
+            Cache(10, stale_for=10),
+            Bulkhead(1),
+            Idempotency(10, key=lambda: "key"),
+            Bulkhead(1, queue=1),
+            CircuitBreaker(),
+        ),
+        script=[(1, DOWN), (1, "fine")],
+    ),
+    "a value that another call fetches": Scenario(
+        (Timeout(60), Bulkhead(2), Cache(10), Bulkhead(1, queue=1)), script=[(5, "fine")], second=True
+    ),
+    "a result that another call will have": Scenario(
+        (Fallback(substitute), Timeout(60), Bulkhead(2), Idempotency(10, key=lambda: "key"), Bulkhead(1, queue=1)),
+        script=[(5, DOWN), (1, "fine")],
+        second=True,
+    ),
     "two policies": Scenario(
         (Fallback(substitute), Timeout(5), Bulkhead(1), Retry(attempts=2, base=0.1, idempotent=True)),
         (Bulkhead(1, queue=1), CircuitBreaker(), Timeout(2), Bulkhead(1)),
@@ -175,6 +204,7 @@ def settled(policies: list[Policy], *, verdicts: bool) -> None:
                 assert layer.epoch.in_flight == 0
                 assert verdicts or layer.epoch.passed == 0
     assert remaining() is None
+    assert INSIDE.get() == ()
 
 
 def prepared(scenario: Scenario, kind: type[Policy], loop: VirtualLoop, name: str) -> tuple[list[Policy], Any]:
@@ -198,7 +228,7 @@ def test_cancelled_at_every_step(name: str, flavour: str):
         async def main(
             loop: SteppedLoop = loop, policies: list[Policy] = policies, call: Any = call
         ) -> asyncio.Task[Any]:
-            crowd = asyncio.ensure_future(scenario.crowd(policies))
+            crowd = asyncio.ensure_future(scenario.crowd(policies, call))
             await asyncio.sleep(0)
             task = asyncio.ensure_future(call())
             loop.at_step = task.cancel
@@ -228,7 +258,7 @@ def test_ended_at_every_await(name: str, flavour: str, end: str):
 
     async def main(loop: VirtualLoop, suspensions: int) -> bool:
         policies, call = prepared(scenario, FLAVOURS[flavour], loop, name)
-        crowd = asyncio.ensure_future(scenario.crowd(policies))
+        crowd = asyncio.ensure_future(scenario.crowd(policies, call))
         await asyncio.sleep(0)
         coroutine = call()
         over = False

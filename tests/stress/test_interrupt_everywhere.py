@@ -19,9 +19,11 @@ import pytest
 
 from backstay import (
     Bulkhead,
+    Cache,
     CircuitBreaker,
     ConcurrencyLimit,
     Fallback,
+    Idempotency,
     Inject,
     Policy,
     RateLimit,
@@ -33,6 +35,7 @@ from backstay import (
     remaining,
 )
 from backstay.drivers.ports import Ports
+from backstay.keeping import INSIDE
 from backstay_core.strategies.contract import GONE
 from tests.support.holding import holds
 
@@ -123,8 +126,39 @@ SCENARIOS: dict[str, tuple[Callable[[], list[Any]], list[Any]]] = {
         lambda: [Bulkhead(1), Timeout(1e-8), Bulkhead(1), Inject("hang", enabled=True, seconds=1e-3)],
         ["fine"],
     ),
+    "lookups that find nothing": (
+        lambda: [
+            Bulkhead(1),
+            Timeout(60),
+            Retry(3, base=0),
+            Cache(1e-9),
+            Bulkhead(1),
+            Idempotency(1e-9, key=lambda: "key"),
+            CircuitBreaker(),
+        ],
+        [DOWN, "fine"],
+    ),
+    "lookups that find something": (lambda: [Bulkhead(1), Cache(60), Bulkhead(1)], ["fine"]),
+    "a replay": (lambda: [Bulkhead(1), Idempotency(60, key=lambda: "key"), Bulkhead(1)], ["fine"]),
+    "a value that is fetched anew while it is given": (
+        lambda: [Bulkhead(1), Cache(1e-9, refresh_for=60), Bulkhead(1)],
+        ["fine"],
+    ),
+    "a stale value": (
+        lambda: [Bulkhead(1), Cache(1e-9, stale_for=60), Bulkhead(1), Inject(enabled=True, every=3)],
+        ["fine"],
+    ),
+    "nothing stale": (lambda: [Bulkhead(1), Cache(1e-9, stale_for=60), Bulkhead(1)], [DOWN]),
+    "a result that is not kept": (lambda: [Bulkhead(1), Cache(60), Bulkhead(1)], [None]),
     "failure": (lambda: [CircuitBreaker(), Bulkhead(1), Retry(attempts=1), Bulkhead(2), CircuitBreaker()], [DOWN]),
 }
+
+
+class NoThreads:
+    """None is free for a call in the background."""
+
+    def start(self, job: Any) -> bool:
+        return False
 
 
 class Attempt:
@@ -133,6 +167,7 @@ class Attempt:
     def __init__(self, strategies: list[Any], script: list[Any]) -> None:
         self.policy = Policy("p", *strategies, seed=1)
         self.policy.ports = Ports(clock=itertools.count(1).__next__, pause=PAUSE)  # functions written in C
+        self.policy._threads = NoThreads()
         self.script = script
         self.left: list[Any] = []
         self.guarded = self.policy(self.operation)
@@ -179,8 +214,9 @@ def test_interrupted_at_every_point(name: str):
     for at in range(1, MOST_POINTS):
         interrupter = Interrupter(at)
         missing = Attempt(strategies(), script).interrupted(interrupter)
-        if any(missing) or remaining() is not None:
-            leaks.append(f"{interrupter.where}: places {missing}, deadline {remaining()}")
+        if any(missing) or remaining() is not None or INSIDE.get():
+            leaks.append(f"{interrupter.where}: places {missing}, deadline {remaining()}, inside {INSIDE.get()}")
+            INSIDE.set(())
         if interrupter.points < at:
             break
     else:

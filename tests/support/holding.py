@@ -1,4 +1,4 @@
-"""What a gate believes to be inside it."""
+"""What a gate believes to be inside it, and a lookup to be on its way."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 
 def holds(gate: Any) -> int:
-    """How many calls a gate counts as inside or waiting; 0 for what is no gate that counts them."""
+    """How many calls a gate counts as inside or waiting, and a lookup as fetching; 0 for what counts none."""
     kind = gate.options.KIND
+    if kind in ("cache", "idempotency"):
+        return 0 if gate.kept is None else len(gate.kept.entries._flights)
     if kind in ("bulkhead", "concurrency_limit", "rate_limit"):
         assert (gate.head, gate.tail) == (None, None) or gate.waiting
         inside: int = gate.places() - gate.free

@@ -64,7 +64,7 @@ class Keeping:
     it is enough to say which operations are `attempted`.
     """
 
-    __slots__ = ("_args", "_attempts", "_flights", "_function", "_keys", "_kwargs", "_policy")
+    __slots__ = ("_args", "_attempts", "_flights", "_function", "_inside", "_keys", "_kwargs", "_policy")
 
     def __init__(self, policy: Policy, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._policy = policy
@@ -74,6 +74,7 @@ class Keeping:
         self._keys: dict[Any, Any] = {}  # by the strategy's state: key and mark; absent: nothing is kept
         self._flights: dict[Any, Flight] = {}
         self._attempts: set[int] = set()
+        self._inside = False
 
     # -- looking
 
@@ -130,7 +131,7 @@ class Keeping:
             return self._stale(layer, kept, clock())
         exclusive: bool = options.EXCLUSIVE
         where = self._where(layer)
-        known = known_by(layer, self._function, (self._args, self._kwargs), where, clock())
+        known = known_by(layer, self._function, (self._args, self._kwargs), where, clock)
         if known is None:
             return NOTHING
         self._keys[layer] = known
@@ -159,18 +160,30 @@ class Keeping:
                 return value
             if lead or flight is None:
                 break
-            if (in_thread and in_event_loop()) or any(flight in call._flights.values() for call in INSIDE.get()):
+            if (in_thread and in_event_loop()) or self._is_awaited_by(layer, flight):
                 if exclusive:
                     raise KeyInUse(where, "KEY_IN_USE", None)
                 break
             yield flight
             if flight.failed and not exclusive:
                 break
-        if layer in self._flights:
-            inside = INSIDE.get()
-            if self not in inside:
-                INSIDE.set((*inside, self))
+        if layer in self._flights and not self._inside:
+            self._inside = True
+            INSIDE.set((*INSIDE.get(), self))
         return NOTHING
+
+    def _is_awaited_by(self, layer: Any, flight: Flight) -> bool:
+        """May whoever fetches this value wait for this call? It is inside that one, or it fetches something further in,
+        from an attempt before or in the background."""
+        if any(flight in call._flights.values() for call in INSIDE.get()):
+            return True
+        fetched = set(self._flights)
+        claimed = REFRESHING.get()
+        if claimed is not None and not claimed[1].over:
+            fetched.add(claimed[0])
+        layers = list(self._policy.layers)
+        further = layers[layers.index(layer) + 1 :] if layer in layers else layers  # the policy may have changed
+        return any(other in fetched for other in further)
 
     def _stale(self, layer: Any, kept: Kept, now: int) -> Any:
         if layer in self._keys:
@@ -214,22 +227,26 @@ class Keeping:
                     try:
                         with kept.lock:
                             kept.entries.keep(key, value, mark, now)
-                            flight = self._flights.pop(layer, None)
-                            if flight is not None:
-                                kept.entries.land(flight, failed=False)
+                            if layer in self._flights:
+                                kept.entries.land(self._flights[layer], failed=False)
+                        self._flights.pop(layer, None)
                     except Exception as error:  # keys that cannot be compared; the call has its result all the same
                         layer.tell(now, "uncached", error)
-        self._land_all(failed=True)
+        if self._flights:
+            self._land_all(failed=True)
 
     def leave(self) -> None:
         """The call is over, however it ended. Safe to repeat, and to be repeated if it was interrupted."""
-        error = exc_info()[1]
-        failed = error is None or isinstance(error, Exception)
-        error = None
-        self._land_all(failed=failed)
-        inside = INSIDE.get()  # another one in a coroutine that is closed from elsewhere
-        if self in inside:
-            INSIDE.set(tuple(call for call in inside if call is not self))
+        if self._flights:
+            error = exc_info()[1]
+            failed = error is None or isinstance(error, Exception)
+            error = None
+            self._land_all(failed=failed)
+        if self._inside:
+            inside = INSIDE.get()  # another one in a coroutine that is closed from elsewhere
+            if self in inside:
+                INSIDE.set(tuple(call for call in inside if call is not self))
+            self._inside = False
 
     def _land_all(self, *, failed: bool) -> None:
         while self._flights:

@@ -9,6 +9,7 @@ from backstay_core.failure import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -46,32 +47,31 @@ def mark_of(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tup
     return function_name(function), shown(args, kwargs)
 
 
-def known_by(layer: Any, function: Any, arguments: Arguments, where: str, now: int) -> tuple[Any, Any] | None:
+def known_by(
+    layer: Any, function: Any, arguments: Arguments, where: str, clock: Callable[[], int]
+) -> tuple[Any, Any] | None:
     """The key of a call and its mark; None if nothing is kept (KE6, KE7)."""
     options = layer.options
-    exclusive: bool = options.EXCLUSIVE
-    mark = None
-    try:
-        if exclusive:
-            mark = mark_of(function, *arguments)
+    if options.EXCLUSIVE:
+        try:
             key = idempotency_key_of(options, *arguments)
-        else:
-            key = cache_key(options, function, *arguments)
-    except Exception as error:
-        if exclusive:
+            if key is None:
+                return None
+            mark = mark_of(function, *arguments)
+        except Exception as error:
             raise PolicyBug(error) from error
-        layer.tell(now, "uncached", error)
-        return None
-    if exclusive and key is None:
-        return None
+        try:
+            hash(key)
+        except Exception as error:
+            raise PolicyBug(ConfigurationError(f"{where}: the key has no hash: {error}")) from error
+        return key, mark
     try:
+        key = cache_key(options, function, *arguments)
         hash(key)
     except Exception as error:
-        if exclusive:
-            raise PolicyBug(ConfigurationError(f"{where}: the key has no hash: {error}")) from error
-        layer.tell(now, "uncached", error)
+        layer.tell(clock(), "uncached", error)
         return None
-    return key, mark
+    return key, None
 
 
 def shown(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

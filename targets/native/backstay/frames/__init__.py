@@ -18,4 +18,6 @@ Rules of composition (`composer`):
    outermost, answers it without an exception, once it is known that it does.
 6. A mistake of the user's own code (a coroutine where a result belongs) passes all that judges exceptions. It becomes
    the user's error in the handler of the outermost strategy, unless that may run the user's code itself.
+7. With a Cache or an Idempotency a frame takes any arguments, for they are the key as they were given, and not as the
+   function's signature would have them.
 """

@@ -45,7 +45,8 @@ def compile_into(
         if names["_bs_generation"] != generation:
             return frame  # the policy has changed since: whoever calls the frame compiles the next generation
         signature = None if as_argument else signature_of(function)
-        parameters, arguments = signature or ANYTHING
+        exact = signature if signature is not None and not policy.looks else None  # (7)
+        parameters, arguments = exact or ANYTHING
         call = f"_bs_f({arguments})"
         if as_argument:
             parameters = f"{'_bs_P, ' if keyed is not None else ''}_bs_f, /, " + parameters
@@ -66,7 +67,7 @@ def compile_into(
             code = code.replace(co_names=tuple(spelt.get(word, word) for word in code.co_names))
         names.update(ALWAYS, __loader__=FrameLoader(source), __name__=f"backstay.frames.{name}")
         names.update(own, _bs_own=tuple(own))
-        if signature is not None:
+        if exact is not None:
             frame.__defaults__ = function.__defaults__
             frame.__kwdefaults__ = function.__kwdefaults__
         frame.__source__ = source

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from backstay.frames.blocks import After, GivingBack
 from backstay.frames.deadlines import Deadlines
-from backstay.frames.emit import breaker, bulkhead, call, concurrency, fallback, gate, inject, retry, throttle, timeout
+from backstay.frames.emit import (
+    breaker,
+    bulkhead,
+    call,
+    concurrency,
+    fallback,
+    gate,
+    inject,
+    lookup,
+    retry,
+    throttle,
+    timeout,
+)
 from backstay.frames.predicates import has_predicate, lets_refusals_pass, runs_code
 from backstay.frames.source import Writer
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.bulkhead import Places
 from backstay_core.strategies.concurrency_limit import Slots
-from backstay_core.strategies.contract import GATE
+from backstay_core.strategies.contract import GATE, LOOKUP
 from backstay_core.strategies.fallback import Substitute
 from backstay_core.strategies.inject import Faults
 from backstay_core.strategies.retry import Retrier
@@ -51,6 +64,7 @@ class Composer(Deadlines):
         self.keyed = keyed  # the policy is the first argument, and states of its own are local names
         self.checked = checked  # refuse a coroutine where a result belongs
         self.writer = Writer()
+        self.looks = any(layer.ROLE == LOOKUP for layer in self.layers)
         self.hears_late = self.tells_late(len(self.layers))
         #  (6); without any, there is nothing to merge with
         self.merges = bool(self.layers) and self.may_be_mistaken() and not any(map(runs_code, self.layers))
@@ -66,6 +80,7 @@ class Composer(Deadlines):
             call.unpack(self)
         call.begin(self)
         inject.begin(self)
+        lookup.begin(self)
         self.hoist(0)
         if self.asynchronous and self.bounded:
             timeout.find_home(self)
@@ -75,12 +90,13 @@ class Composer(Deadlines):
 
     def whole(self) -> None:
         """All layers, and what is to be done however they end; ends the frame."""
-        if not inject.remembers(self):
+        if not (self.looks or inject.remembers(self)):
             self.judged()
             return
         with self.writer.block("try:"):
             self.judged()
         with self.writer.block("finally:"):
+            lookup.leave(self)
             inject.forget(self)
 
     def judged(self) -> None:
@@ -99,6 +115,7 @@ class Composer(Deadlines):
         with w.block("except _bs_PolicyBug as _bs_e:"):
             w.line("_bs_z = _bs_e.error")
         with w.block("else:"):
+            lookup.completed(self)
             w.line("return _bs_r")
         w.line("raise _bs_z")
 
@@ -144,6 +161,8 @@ class Composer(Deadlines):
             timeout.bounded(self, i)
         elif isinstance(layer, Faults):
             inject.faulty(self, i)
+        elif layer.ROLE == LOOKUP:
+            lookup.found(self, i)
         else:
             retry.retried(self, i, self.end_of_gates(i + 1))
 
@@ -227,6 +246,8 @@ class Composer(Deadlines):
         """What follows is a result that no attempt has returned."""
         if self.hears_late:
             self.writer.line("_bs_late = False")
+        if self.looks:
+            self.writer.line("_bs_m = False")
 
     def abandon(self, i: int, end: int) -> None:
         """Leave gates without a verdict."""
@@ -254,44 +275,3 @@ class Composer(Deadlines):
         gains = any(not isinstance(layer, Retrier) for layer in around)  # a Retry alone is fused with the breaker
         if gains and end < len(layers) and isinstance(layers[end], Breaker):
             breaker.hoisted_refusal(self, end, i, answering)
-
-
-class After:
-    """Goes on after a ``try``, or in its ``else`` if the frame ends there."""
-
-    __slots__ = ("_block", "_writer")
-
-    def __init__(self, writer: Writer, *, ends: bool) -> None:
-        self._writer = writer
-        self._block = writer.block("else:") if ends else None
-
-    def __enter__(self) -> None:
-        if self._block is not None:
-            self._block.__enter__()
-
-    def __exit__(self, *_: object) -> None:
-        if self._block is not None:
-            self._writer.line("return _bs_r")
-            self._block.__exit__()
-
-
-class GivingBack:
-    """A ``try`` around what may fail, or be interrupted, while permits are held that no other ``try`` gives back."""
-
-    __slots__ = ("_block", "_composer", "_gates")
-
-    def __init__(self, composer: Composer, i: int, x: int) -> None:
-        self._composer = composer
-        self._gates = i, x
-        self._block = composer.writer.block("try:") if composer.heard(i, x, "hears_values") else None
-
-    def __enter__(self) -> None:
-        if self._block is not None:
-            self._block.__enter__()
-
-    def __exit__(self, *_: object) -> None:
-        if self._block is not None:
-            self._block.__exit__()
-            with self._composer.writer.block("except _bs_BaseException:"):
-                self._composer.abandon(*self._gates)
-                self._composer.writer.line("raise")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backstay.frames.predicates import makes
+from backstay.frames.predicates import makes, makes_by_code
 from backstay_core.strategies.breaker import Breaker
 from backstay_core.strategies.timeout import Deadline
 
@@ -68,6 +68,6 @@ class Deadlines:
         for layer in self.layers[x + 1 :]:
             if isinstance(layer, Deadline):
                 return False
-            if makes(layer) and callable(layer.options.value):
+            if makes_by_code(layer):
                 return True
         return True

@@ -1,7 +1,6 @@
-"""What stands before a call of a policy whose outermost strategy is a Cache: one look for a fresh value.
+"""One look for what a Cache or an Idempotency knows: what is fresh is given at once.
 
-The steps of such a call cost a hundred times what looking costs. So a value that is fresh is given at once, with the
-same event and the same count as the steps would leave; whatever else there is to say, the steps say it, and look again
+The event is the one that `backstay.keeping` would tell. Whatever else there is to say, that says it, and looks again
 (so a key function may be called twice).
 """
 
@@ -9,6 +8,7 @@ from __future__ import annotations
 
 from backstay.ambient import current_deadline
 from backstay.kept import NOTHING, kept_by
+from backstay.lookup_keys import cache_key, idempotency_key_of, mark_of
 from backstay_core.strategies.cache import Cached
 
 TYPE_CHECKING = False
@@ -18,24 +18,27 @@ if TYPE_CHECKING:
 
     from backstay.policy import Policy
 
+    Find = Callable[[Any, Any, tuple[Any, ...], dict[str, Any]], Any]
 
-def finder(policy: Policy) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Any] | None:
-    """A function that gives the fresh value of a call, or `NOTHING`; None if the outermost strategy is no Cache."""
-    if not policy.layers or not isinstance(policy.layers[0], Cached):
-        return None
-    layer: Any = policy.layers[0]
-    kept = kept_by(layer)
-    fresh, key_of = layer.options.fresh_for_ns, layer.options.key
-    clock, bounded, draws = policy.ports.clock, policy.bounded, policy.draws
 
-    def find(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if bounded and current_deadline() <= clock():
+def finder(layer: Any, clock: Callable[[], int]) -> Find:
+    """A function that gives the fresh value of a call, or NOTHING. It gets the state of the strategy, which may be that
+    of a key, and the call."""
+    options = layer.options
+    exclusive: bool = options.EXCLUSIVE
+    fresh = options.keep_for_ns if exclusive else options.fresh_for_ns
+
+    def find(layer: Any, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        kept = layer.kept
+        if kept is None:
             return NOTHING
         try:
-            if key_of is not None:
-                key = (function, key_of(*args, **kwargs))
+            if exclusive:
+                key = idempotency_key_of(options, args, kwargs)
+                if key is None:
+                    return NOTHING
             else:
-                key = (function, (args, tuple(sorted(kwargs.items())) if kwargs else ()))
+                key = cache_key(options, function, args, kwargs)
             with kept.lock:
                 entry = kept.entries.find(key)
                 if entry is None:
@@ -43,11 +46,11 @@ def finder(policy: Policy) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], A
                 now = clock()
                 if now - entry.kept >= fresh:
                     return NOTHING
-                value = entry.value
+                value, mark = entry.value, entry.mark
+            if exclusive and mark != mark_of(function, args, kwargs):
+                return NOTHING
         except Exception:  # no key, or one that cannot be compared
             return NOTHING
-        if draws:
-            policy.next_call()
         if layer.emit is not None:
             layer.tell(now, "hit")
         return value
@@ -56,11 +59,22 @@ def finder(policy: Policy) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], A
 
 
 def before(steps: Any, policy: Policy, function: Any, *, asynchronous: bool, as_argument: bool) -> Any:
-    """`steps`, with the look before it; see `backstay.frames.compiler.frame_for`."""
-    find = finder(policy)
-    if find is None:
+    """`steps` of a policy that is not compiled, with a look before them if its outermost strategy is a Cache: they cost
+    a hundred times as much. See `backstay.frames.compiler.frame_for`."""
+    if not policy.layers or not isinstance(policy.layers[0], Cached):
         return steps
-    check_loop = policy.ports.check_loop
+    layer: Any = policy.layers[0]
+    kept_by(layer)
+    clock, bounded, draws, check_loop = policy.ports.clock, policy.bounded, policy.draws, policy.ports.check_loop
+    fresh = finder(layer, clock)
+
+    def find(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if bounded and current_deadline() <= clock():
+            return NOTHING
+        value = fresh(layer, function, args, kwargs)
+        if draws and value is not NOTHING:
+            policy.next_call()
+        return value
 
     def frame(*args: Any, **kwargs: Any) -> Any:
         value = find(function, args, kwargs)

@@ -10,11 +10,14 @@ from backstay.drivers.operation import COROUTINE
 from backstay.errors import CircuitOpen, TimedOut, error_of
 from backstay.frames import judging, runtime
 from backstay.frames.composer import Composer
+from backstay.frames.hits import finder
 from backstay.frames.predicates import composable
 from backstay.frames.signature import ANYTHING, signature_of
 from backstay.frames.source import FrameLoader, code_of
+from backstay.kept import NOTHING
 from backstay.notes import text_of
 from backstay_core.strategies.breaker import Breaker
+from backstay_core.strategies.contract import LOOKUP
 from backstay_core.strategies.fallback import Substitute
 from backstay_core.strategies.retry import Attempts, Retrier
 from backstay_core.strategies.timeout import Deadline
@@ -43,7 +46,7 @@ COMMON: dict[str, Any] = {
     "pause_after": runtime.pause_after, "why_not": runtime.why_not,
     "result_failure": runtime.result_failure, "note": runtime.note, "notable": runtime.NOTABLE,
     "mistake": runtime.mistake, "expire": runtime.expire, "hold_up": runtime.hold_up, "known": runtime.known,
-    "error_of": error_of,
+    "error_of": error_of, "looks_again": runtime.looks_again, "nothing": NOTHING,
 }  # fmt: skip
 
 
@@ -73,6 +76,15 @@ def _loop_names(policy: Policy, layers: tuple[Any, ...]) -> dict[str, Any]:
     }
 
 
+def _lookup_names(policy: Policy, layers: tuple[Any, ...]) -> dict[str, Any]:
+    """What lookups need besides."""
+    from backstay import keeping
+
+    ports = policy.ports
+    names = {f"find{x}": finder(layer, ports.clock) for x, layer in enumerate(layers) if layer.ROLE == LOOKUP}
+    return {**names, "Keeping": keeping.Keeping, "check_loop": ports.check_loop}
+
+
 def _answers(names: dict[str, Any], letter: str, x: int, answers: judging.Answers) -> None:
     names[f"{letter}{x}"] = answers.known.get
     names[f"ask_{letter}{x}"] = answers.ask
@@ -83,6 +95,8 @@ def names_of(policy: Policy, composer: Composer, function: Any) -> dict[str, Any
     names: dict[str, Any] = {"P": policy, "f": function, "clock": policy.ports.clock}
     if composer.asynchronous:
         names.update(_loop_names(policy, composer.layers))
+    if composer.looks:
+        names.update(_lookup_names(policy, composer.layers))
     for x, layer in enumerate(composer.layers):
         names[f"L{x}"] = layer
         names[f"at{x}"] = composer.own[x]

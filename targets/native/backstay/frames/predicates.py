@@ -17,8 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-STEPWISE = (LOOKUP, RACE)  # strategies without a part in `emit`
-
 #  blocks in blocks: CPython refuses 20, and takes twice as long for each further one, because it writes the end of a
 #  ``finally`` down for every way out of it
 DEEPEST = 12
@@ -26,11 +24,10 @@ DEEPEST = 12
 
 def composable(layers: tuple[Any, ...]) -> bool:
     """Can these strategies be written as one frame? What is not is carried out step by step: attempts beside each other
-    are tasks or threads (`backstay.drivers.racing`), what is looked up first costs a lookup (`backstay.keeping`), and
-    very many strategies are no frame that Python would take."""
+    are tasks or threads (`backstay.drivers.racing`), and very many strategies are no frame that Python would take."""
     if sum(2 if isinstance(layer, Retrier) else 1 for layer in layers) > DEEPEST:
         return False
-    return not any(layer.ROLE in STEPWISE for layer in layers)
+    return not any(layer.ROLE == RACE for layer in layers)
 
 
 def has_predicate(layer: Any) -> bool:
@@ -51,22 +48,26 @@ def runs_code(layer: Any) -> bool:
     is there for trials, counts as one that can.)"""
     if isinstance(layer, Breaker):
         return not is_plain(layer)
-    return has_predicate(layer) or isinstance(layer, Faults) or (makes(layer) and callable(layer.options.value))
+    return has_predicate(layer) or isinstance(layer, Faults) or makes_by_code(layer)
 
 
 def makes(layer: Any) -> bool:
     """Can a result come from this strategy, instead of an attempt?"""
-    return isinstance(layer, Substitute) or (isinstance(layer, Faults) and layer.options.fault == OUTCOME)
+    if isinstance(layer, Faults):
+        return layer.options.fault == OUTCOME
+    return isinstance(layer, Substitute) or layer.ROLE == LOOKUP
 
 
-def holds_up(layer: Any) -> bool:
-    """Is it an Inject that holds a call up?"""
-    return isinstance(layer, Faults) and layer.options.fault in (LATENCY, HANG)
+def makes_by_code(layer: Any) -> bool:
+    """… by a function of the user's, or keys of his?"""
+    return makes(layer) and (layer.ROLE == LOOKUP or callable(layer.options.value))
 
 
 def may_wait(layer: Any) -> bool:
     """Can a call wait in this strategy until a Timeout outside has run out?"""
-    return holds_up(layer) or (isinstance(layer, Queue) and bool(layer.options.queue))
+    if isinstance(layer, Faults):
+        return layer.options.fault in (LATENCY, HANG)
+    return layer.ROLE == LOOKUP or (isinstance(layer, Queue) and bool(layer.options.queue))
 
 
 def lets_refusals_pass(layer: Any) -> bool:

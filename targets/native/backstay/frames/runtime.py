@@ -168,6 +168,14 @@ def asks(predicate: Any, value: Any) -> bool:
         raise PolicyBug(error) from error
 
 
+def looks_again(lookup: Any, failure: Failure) -> bool:
+    """Does a stale value stand in for this failure? The error of a predicate comes out as a `PolicyBug`."""
+    try:
+        return bool(lookup.looks_again(failure))
+    except Exception as error:
+        raise PolicyBug(error) from error
+
+
 def pause_after(retrier: Retrier, call: Attempts, made: int, pushback: int, now: int, deadline: int) -> int | None:
     """The pause before the next attempt, or None to give up."""
     call.made = made

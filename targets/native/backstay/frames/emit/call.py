@@ -53,6 +53,8 @@ def attempt(c: Composer) -> None:
     w = c.writer
     if c.hears_late:
         w.line("_bs_late = False")
+    if c.looks:
+        w.line("_bs_m = True")
     w.line(f"_bs_r = {c.call}")
     if not c.asynchronous:
         if c.checked:

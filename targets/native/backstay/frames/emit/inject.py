@@ -27,7 +27,8 @@ def begin(c: Composer) -> None:
 
 def forget(c: Composer) -> None:
     """The error's traceback holds this frame: no cycle."""
-    c.writer.line("_bs_j = None")
+    if remembers(c):
+        c.writer.line("_bs_j = None")
 
 
 def faulty(c: Composer, x: int) -> None:

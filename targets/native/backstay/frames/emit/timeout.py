@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 from backstay.frames.predicates import may_wait
+from backstay_core.strategies.contract import LOOKUP
+from backstay_core.strategies.timeout import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +45,15 @@ def _expired(c: Composer, x: int) -> None:
     w = c.writer
     with w.block(f"if _bs_type(_bs_e) is _bs_Expired and _bs_e.layer is _bs_L{x}:"):
         w.line(f"raise _bs_TimedOut(_bs_at{x}, _bs_L{x}.options.seconds) from None")
+
+
+def expire(c: Composer, x: int) -> None:
+    """Nothing begins inside layer `x` if a Timeout outside has run out by now (TO5)."""
+    w = c.writer
+    if any(isinstance(layer, Deadline) for layer in c.layers[:x]):
+        w.line("_bs_b = _bs_clock()")
+        with w.block(f"if _bs_b >= {c.deadline_at(x)}:"):
+            w.line(f"_bs_expire(_bs_b, {c.bounds(x)})")
 
 
 def find_home(c: Composer) -> None:
@@ -113,6 +124,8 @@ def _in_loop(c: Composer, x: int) -> None:
             " and _bs_isinstance(_bs_e, _bs_CancelledError):"
         ):
             w.line(f"raise _bs_TimedOut(_bs_at{x}, _bs_L{x}.options.seconds) from _bs_e")
+        if any(layer.ROLE == LOOKUP for layer in c.layers[x + 1 :]):
+            _expired(c, x)
         c.reraise(x)
     with c.after(x):
         with w.block(f"if _bs_k{x}:"):
