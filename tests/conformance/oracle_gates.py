@@ -25,7 +25,7 @@ class ConcurrencyLimit(Bulkhead):
         self.on = options.get("on", ["timeout", "throttle", "capacity"])
         self.usual_limit = self.limit * MILLION  # in millionths, whatever a probe leaves open
         self.baseline = None
-        self.last_probe = (0, self.limit)  # when, and the limit then
+        self.last_probe = (0, self.limit, 0)  # when, the limit then, and how long it took
         self.probing = False
         self.began = None  # the window
         self.outcomes = []  # of this window: (is a sign of overload, time, calls inside)
@@ -67,7 +67,8 @@ class ConcurrencyLimit(Bulkhead):
         first = self.baseline is None
         before, after = self.usual_limit, self.usual_limit
         if signs * MILLION >= self.overload_rate * len(self.outcomes):
-            after = before * self.backoff // MILLION  # CL5
+            half = MILLION - signs * MILLION // (2 * len(self.outcomes))
+            after = before * min(self.backoff, half) // MILLION  # CL5
         elif self.probing or first:
             self.baseline = mean  # CL10
         else:
@@ -76,13 +77,13 @@ class ConcurrencyLimit(Bulkhead):
                 after = before  # CL6
         self.usual_limit = max(self.least * MILLION, min(self.most * MILLION, after))
         self.limit = self.usual_limit // MILLION
-        since, then = self.last_probe
+        since, then, length = self.last_probe
         if self.probing or first:
-            self.last_probe = (now, self.limit)
+            self.last_probe = (now, self.limit, now - self.began if self.probing else 0)
             self.probing = False
-        elif self.algorithm != "aimd" and (now - since >= self.probe_every or self.limit >= 2 * then):
+        elif self.algorithm != "aimd" and (now - since >= max(self.probe_every, 20 * length) or self.limit >= 2 * then):
             self.probing = True
-            self.limit = max(self.least, self.limit // 4)
+            self.limit = max(self.least, (self.limit + 3) // 4)
         self.began, self.outcomes = now, []
 
     def wanted(self, before, mean):

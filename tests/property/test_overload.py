@@ -1,129 +1,116 @@
-"""A server under more load than it can take, in virtual time: what an adaptive limit keeps of it.
+"""A server that is slow for ten seconds, or has more to do than it can, in virtual time (`tests.support.stacks`):
+retries alone keep it down for good, an adaptive limit keeps it at work. docs/overload.md says the same, in numbers."""
 
-The server has ten workers and one queue without an end; service times are exponential, arrivals come at random, and
-clients give up after ten times the mean service time (their work is done all the same, and wasted). All times are
-multiples of the mean service time, so a server of 10 calls a second stands for one of 1000.
-"""
-
-import heapq
-import math
-from collections import deque
-from collections.abc import Callable
-from typing import Any
+from functools import cache
 
 import pytest
 
-from backstay_core.execution import ATTEMPT, ERROR, OK, START, Execution
-from backstay_core.failure import Failure
-from backstay_core.policy import Policy
-from backstay_core.rng import Rng
-from backstay_core.strategies.concurrency_limit import ConcurrencyLimit
+from tests.support.overload import Trigger, World
+from tests.support.stacks import (
+    ADAPTIVE,
+    ALONE,
+    COLLAPSING,
+    DAY,
+    EVERY_TEN_MINUTES,
+    PRIORITIES,
+    RUNAWAY,
+    SHEDDING,
+    after,
+    long,
+    simulate,
+    stacks,
+)
+from tools import overload
+from tools.overload import SEED
 
-SECOND = 10**9
-WORKERS = 10
-PATIENCE = 10 * SECOND
-
-
-def exponential(rng: Rng, mean: float) -> int:
-    return int(-mean * math.log(((rng.next() >> 11) + 1) / (2**53 + 1)))
-
-
-class Overload:
-    """`load` calls a second for a server that can take ten; `slowness` is the factor on service times at a time."""
-
-    def __init__(self, options: Any, load: float, slowness: Callable[[int], int]) -> None:
-        self.policy = Policy("p", *options)
-        self.load, self.slowness = load, slowness
-        self.arrivals, self.service = Rng(1), Rng(2)
-        self.ends: list[Any] = []
-        self.queue: deque[Any] = deque()
-        self.good = self.late = self.number = self.working = 0
-        self.capacity = 0.0
-        self.limits: list[int] = []
-
-    def work(self, now: int, call: Any) -> None:
-        self.number += 1
-        took = exponential(self.service, SECOND * self.slowness(now))
-        heapq.heappush(self.ends, (now + took, self.number, call))
-
-    def run(self, seconds: int) -> None:
-        coming = exponential(self.arrivals, SECOND / self.load)
-        for second in range(seconds):
-            self.capacity += WORKERS / self.slowness(second * SECOND)
-            self.limits.append(getattr(self.policy.layers[0], "limit", 0) if self.policy.layers else 0)
-            until = (second + 1) * SECOND
-            while min(coming, self.ends[0][0] if self.ends else coming) < until:
-                if self.ends and self.ends[0][0] <= coming:
-                    self.end(*heapq.heappop(self.ends))
-                else:
-                    self.begin(coming)
-                    coming += exponential(self.arrivals, SECOND / self.load)
-
-    def begin(self, now: int) -> None:
-        execution = Execution(self.policy)
-        [action] = execution.step((START,), now)
-        if action[0] != ATTEMPT:
-            return
-        call = (execution, action[1], now)
-        if self.working < WORKERS:
-            self.working += 1
-            self.work(now, call)
-        else:
-            self.queue.append(call)
-
-    def end(self, now: int, _: int, call: Any) -> None:
-        execution, token, began = call
-        if now - began > PATIENCE:
-            self.late += 1
-            execution.step((ERROR, token, Failure("timeout")), now)
-        else:
-            self.good += 1
-            execution.step((OK, token, None), now)
-        if self.queue:
-            self.work(now, self.queue.popleft())
-        else:
-            self.working -= 1
+HOUR = 3600  # s
+BOUNDED = [name for name in stacks() if name not in COLLAPSING]
+SLOW = 25  # × 10 ms: a dependency that takes 250 ms for a call
 
 
-def steady(now: int) -> int:
-    return 1
+@cache
+def two_minutes(name: str, seed: int) -> World:
+    return simulate(name, seed)
 
 
-def slow_at_times(now: int) -> int:
-    """Three times slower for ten minutes in every two hours."""
-    return 3 if now % (7200 * SECOND) < 600 * SECOND else 1
+@pytest.mark.parametrize("name", COLLAPSING)
+def test_with_retries_alone_the_server_stays_down(name: str) -> None:
+    found = after(two_minutes(name, SEED))
+    assert found.late < 0.2
+    assert found.recovery is None
+    assert found.amplification > 2.8
+    assert found.wasted > 0.7
 
 
-def limited(algorithm: str) -> list[Any]:
-    slow_call = 5.0 if algorithm == "aimd" else None
-    return [ConcurrencyLimit(20, algorithm=algorithm, window=5.0, probe_every=300.0, slow_call=slow_call)]
+@pytest.mark.parametrize("name", BOUNDED)
+def test_with_a_bound_it_recovers(name: str) -> None:
+    found = after(two_minutes(name, SEED))
+    assert found.late > 0.95
+    assert found.recovery is not None
+    assert found.recovery <= 20
 
 
-def check(overload: Overload, seconds: int) -> None:
-    overload.run(seconds)
-    assert overload.good >= 0.9 * overload.capacity
-    assert overload.late < 0.01 * overload.good
-    assert max(overload.limits) < 100, "it ran away"
+@pytest.mark.parametrize("seed", [SEED, 2, 3])
+@pytest.mark.parametrize("name", ADAPTIVE)
+def test_an_adaptive_limit_keeps_it_at_work(name: str, seed: int) -> None:
+    found = after(two_minutes(name, seed))
+    assert found.whole >= 0.9
+    assert found.during >= 0.6, "also while it is slow"
+    assert found.recovery is not None
+    assert found.recovery <= 10
+    assert found.wasted < 0.02
+    assert found.limits[1] < RUNAWAY
 
 
-@pytest.mark.parametrize("algorithm", ["gradient2", "vegas"])
-@pytest.mark.parametrize("slowness", [steady, slow_at_times])
-def test_two_hours_of_overload(algorithm: str, slowness: Callable[[int], int]) -> None:
-    check(Overload(limited(algorithm), 15.0, slowness), 7200)
+def test_the_unimportant_calls_are_those_that_are_refused() -> None:
+    shares = [served / came for came, served in two_minutes(SHEDDING, SEED).served_of]
+    assert len(shares) == len(PRIORITIES)
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 0.98
+    assert shares[-1] < 0.9
 
 
-def test_an_hour_of_overload_under_aimd() -> None:
-    check(Overload(limited("aimd"), 15.0, steady), 3600)
+def test_the_same_seed_is_the_same_day() -> None:
+    first, again, other = (simulate("gradient2", seed, seconds=40) for seed in (1, 1, 2))
+    assert first.seconds == again.seconds
+    assert first.seconds != other.seconds
 
 
-def test_without_a_limit_nothing_useful_is_left() -> None:
-    overload = Overload([], 15.0, steady)
-    overload.run(3600)
-    assert overload.good < 0.1 * overload.capacity
+@pytest.mark.parametrize("name", stacks())
+def test_the_page_has_the_numbers(name: str) -> None:
+    row = overload.minutes_row(name, after(two_minutes(name, SEED)))
+    assert row in overload.PAGE.read_text("utf-8"), f"docs/overload.md is out of date; {overload.AGAIN}"
+
+
+def test_the_picture_is_up_to_date() -> None:
+    worlds = {name: two_minutes(name, SEED) for name in overload.SHOWN}
+    assert overload.PICTURE.read_text("utf-8") == overload.draw(worlds), overload.AGAIN
+
+
+def check(world: World) -> None:
+    found = long(world)
+    assert found.whole >= 0.9
+    assert found.runaways == 0
+    assert found.collapses == 0
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_half_an_hour_of_too_much(name: str) -> None:
+    check(simulate(name, 3, seconds=HOUR // 2, trigger=EVERY_TEN_MINUTES, share=1.5, unit=SLOW))
+
+
+@pytest.mark.parametrize("name", ["gradient2", "vegas"])
+def test_six_hours_of_a_dependency_that_takes_seconds(name: str) -> None:
+    """Its probes take long; they must not cost more than they are worth (CL11)."""
+    check(simulate(name, 3, seconds=6 * HOUR, trigger=Trigger(30, 100, HOUR), share=1.5, unit=300))
+
+
+def test_without_a_limit_too_much_leaves_nothing() -> None:
+    assert long(simulate("no retry", 1, seconds=HOUR // 2, trigger=EVERY_TEN_MINUTES, share=1.5, unit=SLOW)).whole < 0.1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("algorithm", ["gradient2", "vegas"])
-@pytest.mark.parametrize("slowness", [steady, slow_at_times])
-def test_a_day_of_overload(algorithm: str, slowness: Callable[[int], int]) -> None:
-    check(Overload(limited(algorithm), 15.0, slowness), 86_400)
+@pytest.mark.parametrize("name", ALONE)
+def test_a_day(name: str) -> None:
+    """Calls take half a second, so that it is over in seconds; `test_overload_days` has the fast server."""
+    check(simulate(name, SEED, seconds=DAY, trigger=Trigger(30, 60, HOUR // 2), unit=50))

@@ -11,7 +11,8 @@ CL4   Outcomes are collected in windows: a window ends with the first outcome th
       or later and is at least its `window_calls`-th; then the limit is set anew. Outcomes are successes and *signs of
       overload*: failures of kind timeout, throttle or capacity, or what `on` names, and calls of `slow_call` or longer.
       What else fails counts nowhere.
-CL5   When at least the share `overload_rate` of a window are signs of overload, the limit is multiplied by `backoff`.
+CL5   When at least the share `overload_rate` of a window are signs of overload, the limit is multiplied by `backoff`,
+      or by 1 − half that share (in millionths, rounded up) if this is less.
 CL6   The limit grows only if all its places were taken at some time in the window: one that nobody needs stays.
 CL7   *aimd* adds 1 after each window.
 CL8   *vegas* takes the limit × (1 − baseline / mean time) for the length of the queue at the dependency. With d the
@@ -21,17 +22,22 @@ CL9   *gradient2* goes half-way to the limit × gradient + its square root (roun
       × baseline / mean time, but between ½ and 1.
 CL10  The mean time is that of the successes of a window; the baseline is that of the first window, which does nothing
       else, and then of the latest probe that saw no overload.
-CL11  A probe takes the place of a window when `probe_every` has passed since the last probe, or the limit has doubled
-      since then: only a quarter of the limit (but `least`) is open, and only calls that began in it count. After it the
-      limit is what it was.
+CL11  A probe takes the place of a window when `probe_every`, and twenty times what the last probe took, have passed
+      since the last probe, or the limit has doubled since then: only a quarter of the limit (rounded up, but `least`)
+      is open, and only calls that began in it count. After it the limit is what it was.
 
 Why the probes: a baseline that follows the mean time drifts up with the queue that the limit itself makes, and the
 limit with it, without end; the lowest time ever seen, on the other hand, chokes a dependency that has become slower. A
 quarter of the limit makes no queue, so what a probe sees is the dependency's own doing, and a limit that is wrong can
-at most double before it is found out.
+at most double before it is found out. Where calls take long, `window_calls` of them take long in a probe; twenty times
+that between them bounds what they cost.
+
+Why half the share: a limit that has settled where few calls time out is far too high once the dependency is slower, and
+then nothing is in time; with `backoff` alone it would take many windows to come down from there.
 
 Sources: Vegas and gradient2 are those of Netflix' concurrency-limits, with whole windows for single samples; the probes
-are like those of Envoy's adaptive concurrency filter. How the limit is set is in `measuring`.
+are like those of Envoy's adaptive concurrency filter; half the share of signs is what DCTCP takes away (RFC 8257). How
+the limit is set is in `measuring`.
 """
 
 from backstay_core.failure import NEUTRAL, ConfigurationError, Failure
@@ -47,6 +53,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 OVERLOAD = ("timeout", "throttle", "capacity")
+PAUSE = 20  # before the next probe, in lengths of the last (CL11)
 
 
 class ConcurrencyLimit(Options):
@@ -66,7 +73,7 @@ class ConcurrencyLimit(Options):
         Field("window", "seconds", "shortest window", least=1e-6),
         Field("window_calls", "count", "outcomes in a window, at least", least=1, most=1_000_000),
         Field("tolerance", "ratio", "how much slower than the baseline is all right (gradient2)", least=1, most=3),
-        Field("backoff", "ratio", "factor on the limit after overload", least=0, most=0.999999),
+        Field("backoff", "ratio", "factor on the limit after overload, at most", least=0, most=0.999999),
         Field("overload_rate", "ratio", "share of signs of overload that is overload", least=1e-6, most=1),
         Field("slow_call", "seconds", "a call of at least this length is a sign of overload", least=1e-9,
               optional=True),
@@ -143,7 +150,7 @@ class ConcurrencyLimit(Options):
 class Slots(Queue):
     """The state of one concurrency limit. `estimate` is the limit in millionths, but for a probe."""
 
-    __slots__ = ("baseline", "estimate", "limit", "probed", "probing", "usual", "window")
+    __slots__ = ("baseline", "estimate", "limit", "probed", "probing", "rest", "usual", "window")
     FULL = "CONCURRENCY_FULL"
     OVER = "CONCURRENCY_WAIT"
     options: ConcurrencyLimit
@@ -155,6 +162,7 @@ class Slots(Queue):
         self.baseline = 0  # ns; 0: none yet
         self.usual = options.initial  # the limit at the last probe
         self.probed = 0  # when that was
+        self.rest = options.probe_every_ns  # until the next one
         self.probing = False
         self.window = Window(0)
 
@@ -201,13 +209,14 @@ class Slots(Queue):
     def set_anew(self, window: Window, now: int) -> None:
         """The window is over (CL5 to CL11)."""
         options = self.options
-        estimate, baseline, usual, probed = self.estimate, self.baseline, self.usual, self.probed
+        estimate, baseline, usual = self.estimate, self.baseline, self.usual
+        probed, rest = self.probed, self.rest
         good = window.calls - window.signs
         mean = max(1, window.time // good) if good else 0
         overloaded = window.signs * PPM >= options.overload_rate_ppm * window.calls
         probing = False
         if overloaded:
-            estimate = estimate * options.backoff_ppm // PPM
+            estimate = estimate * min(options.backoff_ppm, PPM - window.signs * PPM // (2 * window.calls)) // PPM
         elif self.probing or not baseline:
             baseline = mean
         else:
@@ -219,9 +228,12 @@ class Slots(Queue):
         if self.probing or not self.baseline:
             probed = now
             usual = limit
-        elif options.algorithm != AIMD and (now - probed >= options.probe_every_ns or limit >= 2 * usual):
+            rest = options.probe_every_ns
+            if self.probing:
+                rest = max(rest, PAUSE * (now - window.since))
+        elif options.algorithm != AIMD and (now - probed >= rest or limit >= 2 * usual):
             probing = True
-            limit = max(options.least, limit // 4)
+            limit = max(options.least, -(-limit // 4))
         kept = withheld(options, limit)
         fresh = Window(now)
         # -- straight line
@@ -235,6 +247,7 @@ class Slots(Queue):
         self.baseline = baseline
         self.usual = usual
         self.probed = probed
+        self.rest = rest
         self.probing = probing
         self.window = fresh
         # -- end
@@ -251,6 +264,7 @@ class Slots(Queue):
             "baseline": self.baseline,
             "usual": self.usual,
             "probed": max(0, now - self.probed),
+            "rest": self.rest,
             "probing": int(self.probing),
         }
 
@@ -264,16 +278,18 @@ class Slots(Queue):
         baseline = read.integer("baseline")
         usual = read.integer("usual", least=options.least, most=options.most)
         probed = then - read.integer("probed")
+        rest = read.integer("rest")
         probing = read.integer("probing", most=1) == 1
         if self.waiting:
             read.refuse("calls are waiting here; nothing can be restored over them")
         epoch = Room(limit) if read.revive else self.epoch  # CL3
         free = limit if read.revive else limit - inside
-        return limit, estimate, baseline, usual, probed, probing, epoch, free, Window(then)
+        return limit, estimate, baseline, usual, probed, rest, probing, epoch, free, Window(then)
 
     def adopt(self, parsed: "Any") -> None:
         (
-            self.limit, self.estimate, self.baseline, self.usual, self.probed, self.probing, epoch, free, self.window,
+            self.limit, self.estimate, self.baseline, self.usual, self.probed, self.rest, self.probing, epoch, free,
+            self.window,
         ) = parsed  # fmt: skip
         epoch.free = free
         self.epoch = epoch
