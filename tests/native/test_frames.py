@@ -9,7 +9,8 @@ from types import ModuleType
 
 import pytest
 
-from backstay import Bulkhead, CircuitBreaker, Fallback, Policy, Retry, Timeout
+from backstay import Bulkhead, CircuitBreaker, Fallback, Hedge, Policy, Retry, Timeout
+from backstay.drivers import interpreted
 from backstay.drivers.interpreted import free_threaded
 from backstay.frames import source
 from backstay_core.options import Options
@@ -67,3 +68,20 @@ def test_more_strategies_than_python_takes_in_one_function(strategy: Options, co
 
     assert policy.call(int, "4") == asyncio.run(double_later(2)) == 4
     assert not hasattr(double_later, "__source__")
+
+
+def test_what_has_no_frame_is_prepared_once(monkeypatch: pytest.MonkeyPatch):
+    policy = Policy("p", Hedge(60, idempotent=True))
+    keyed = policy.keyed(lambda key: key)
+    guarded = policy(str)
+
+    @policy
+    async def later(key: int) -> str:
+        return str(key)
+
+    def all_of_them() -> list[str]:
+        return [guarded(1), policy.call(str, 1), keyed.call(str, 1), asyncio.run(later(1))]
+
+    assert all_of_them() == ["1"] * 4
+    monkeypatch.setattr(interpreted, "frame_for", None)
+    assert all_of_them() == ["1"] * 4

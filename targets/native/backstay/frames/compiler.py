@@ -91,29 +91,30 @@ async def _stepwise_async(*_bs_args: Any, **_bs_kwargs: Any) -> Any:
     return await _bs_steps(*_bs_args, **_bs_kwargs)  # type: ignore[name-defined]  # noqa: F821
 
 
-def step_into(frame: Any, policy: Policy, steps: Any, function: Any, asynchronous: bool, as_argument: bool) -> Any:
+def step_into(
+    frame: Any, policy: Policy, steps: Any, function: Any, asynchronous: bool, as_argument: bool, keyed: Any
+) -> Any:
     """Put what carries out calls step by step in the place of `frame`'s code; gives it back for this call."""
-    try:
-        from backstay.frames.hits import before  # the last thing that is defined there
-    except ImportError:  # as in `can_compose`
-        return steps
-    steps = before(steps, policy, function, asynchronous=asynchronous, as_argument=as_argument)
+    if policy.looks and keyed is None:
+        from backstay.frames.hits import before
+
+        steps = before(steps, policy, function, asynchronous=asynchronous, as_argument=as_argument)
     frame.__globals__["_bs_steps"] = steps
     frame.__code__ = (_stepwise_async if asynchronous else _stepwise).__code__
     return steps
 
 
-def can_compose(layers: tuple[Any, ...]) -> bool:
+def can_compose(layers: tuple[Any, ...]) -> bool | None:
     """Load what composes frames, a sixth of what `import backstay` would load otherwise; can these be composed?
 
-    Not in a signal handler or finalizer that calls while this very thread is loading it, nor when the interpreter has
-    taken its modules apart: such a call is carried out step by step.
+    None, not known, in a signal handler or finalizer that calls while this very thread is loading it, and when the
+    interpreter has taken its modules apart: such a call is carried out step by step.
     """
     try:
         from backstay.frames.names import composable, names_of  # the last thing that is defined there
     except ImportError:
-        return False
-    return bool(names_of) and composable(layers)
+        return None
+    return bool(composable(layers)) if bool(names_of) else None
 
 
 def frame_for(
@@ -136,14 +137,15 @@ def restart(
         generation = names.get("_bs_generation", -1) + 1
 
         def compiling() -> Any:
-            if policy.ports.stepwise or not can_compose(policy.layers):
+            composes = None if policy.ports.stepwise else can_compose(policy.layers)
+            if not composes:
                 steps = interpreted.frame_for(
                     policy, function, asynchronous=asynchronous, as_argument=as_argument, keyed=keyed
                 )
-                if policy.looks and keyed is None and not policy.ports.stepwise:
+                if composes is not None:
                     with LOCK:
                         if names["_bs_generation"] == generation:
-                            return step_into(frame, policy, steps, function, asynchronous, as_argument)
+                            return step_into(frame, policy, steps, function, asynchronous, as_argument, keyed)
                 return steps  # nothing takes the stand-in's place
             if asynchronous and in_trio():  # this call only: the next one may come from asyncio
                 from backstay.frames.elsewhere import runner_of
