@@ -6,7 +6,20 @@ from typing import Any
 
 import pytest
 
-from backstay import Budget, Bulkhead, Cache, CircuitBreaker, Fallback, Hedge, Inject, Policy, RateLimit, Retry, Timeout
+from backstay import (
+    Budget,
+    Bulkhead,
+    Cache,
+    CircuitBreaker,
+    ConcurrencyLimit,
+    Fallback,
+    Hedge,
+    Inject,
+    Policy,
+    RateLimit,
+    Retry,
+    Timeout,
+)
 from backstay_core.advice import lint as module
 from backstay_core.advice.lint import lint
 
@@ -39,10 +52,18 @@ PAIRS: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
     "LI19": ((Bulkhead(5), Cache(60)), (Cache(60), Bulkhead(5))),
 }
 
+#  the same of other gates
+FURTHER = [
+    ("LI11", (ConcurrencyLimit(), CALM), (CALM, ConcurrencyLimit())),
+    ("LI12", (ConcurrencyLimit(queue=5),), (Timeout(1), ConcurrencyLimit(queue=5))),
+    ("LI12", (ConcurrencyLimit(queue=5),), (ConcurrencyLimit(queue=5, wait=1),)),
+    ("LI12", (Bulkhead(5, queue=5), Timeout(1)), (Bulkhead(5, queue=5, wait=1), Timeout(1))),
+    ("LI12", (Bulkhead(5, queue=5),), (RateLimit(5, queue=5),)),  # its calls come in at the rate, whatever happens
+]
 
-@pytest.mark.parametrize("rule", PAIRS)
-def test_a_rule_finds_what_it_is_about_and_nothing_else(rule: str):
-    broken, kept = PAIRS[rule]
+
+@pytest.mark.parametrize(("rule", "broken", "kept"), [(rule, *pair) for rule, pair in PAIRS.items()] + FURTHER)
+def test_a_rule_finds_what_it_is_about_and_nothing_else(rule: str, broken: tuple[Any, ...], kept: tuple[Any, ...]):
     found = lint(broken)
     assert rule in [finding.rule for finding in found]
     assert rule not in [finding.rule for finding in lint(kept)]

@@ -18,8 +18,9 @@ LI8   A Retry without a budget multiplies the load on a dependency that is faili
       calls, at the worst moment.
 LI9   The pauses of a Retry have no jitter. Clients that failed together come back together.
 LI10  A Fallback stands inside a Retry or a breaker. What it answers is a success to them: they never see the failure.
-LI11  A bulkhead outside a Retry holds a place through the pauses between attempts.
-LI12  Calls may wait at a bulkhead without a limit: it has a queue, no `wait`, and no Timeout outside it.
+LI11  A bulkhead or a concurrency limit outside a Retry holds a place through the pauses between attempts.
+LI12  Calls may wait at a bulkhead or a concurrency limit without a limit: it has a queue, no `wait`, and no Timeout
+      outside it.
 LI13  A breaker can hardly open: more than a thousand calls must fail first.
 LI14  An Inject is enabled: calls fail, wait or are answered on purpose.
 LI15  A rate limit is outside a Retry: further attempts are not counted, so more calls are made than it lets in.
@@ -36,6 +37,7 @@ from backstay_core.options import PPM
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.cache import Cache
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
+from backstay_core.strategies.concurrency_limit import ConcurrencyLimit
 from backstay_core.strategies.contract import GATE
 from backstay_core.strategies.fallback import Fallback
 from backstay_core.strategies.hedge import Hedge
@@ -79,7 +81,7 @@ def lint(strategies: "Strategies") -> "list[Finding]":
     return found
 
 
-def _of(kind: type, strategies: "Strategies", start: int = 0) -> "list[int]":
+def _of(kind: "type | tuple[type, ...]", strategies: "Strategies", start: int = 0) -> "list[int]":
     return [i for i, options in enumerate(strategies) if i >= start and isinstance(options, kind)]
 
 
@@ -192,8 +194,8 @@ def fallback_inside(strategies: "Strategies") -> "Iterator[Finding]":
             )
 
 
-def bulkhead_outside_retry(strategies: "Strategies") -> "Iterator[Finding]":
-    for i in _of(Bulkhead, strategies):
+def places_outside_retry(strategies: "Strategies") -> "Iterator[Finding]":
+    for i in _of((Bulkhead, ConcurrencyLimit), strategies):
         for j in _of(Retry, strategies, i):
             if strategies[j].attempts > 1:  # type: ignore[attr-defined]
                 yield Finding(
@@ -202,9 +204,9 @@ def bulkhead_outside_retry(strategies: "Strategies") -> "Iterator[Finding]":
 
 
 def endless_wait(strategies: "Strategies") -> "Iterator[Finding]":
-    for i in _of(Bulkhead, strategies):
-        bulkhead: Bulkhead = strategies[i]  # type: ignore[assignment]
-        if bulkhead.queue and bulkhead.wait_ns is None and not _of(Timeout, strategies[:i]):
+    for i in _of((Bulkhead, ConcurrencyLimit), strategies):
+        gate: Bulkhead | ConcurrencyLimit = strategies[i]  # type: ignore[assignment]
+        if gate.queue and gate.wait_ns is None and not _of(Timeout, strategies[:i]):
             yield Finding("LI12", i, "calls may wait at it for ever", "give it wait=…, or put a Timeout outside")
 
 
@@ -276,7 +278,7 @@ RULES = (
     retry_without_budget,
     pauses_without_jitter,
     fallback_inside,
-    bulkhead_outside_retry,
+    places_outside_retry,
     endless_wait,
     breaker_that_hardly_opens,
     enabled_fault,
