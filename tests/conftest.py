@@ -1,7 +1,7 @@
 """What holds for all tests, whatever started them and however slow or busy the machine is.
 
 Properties are tried on the same examples each time. Signals are neither ignored nor blocked: a shell ignores SIGINT for
-what it runs in the background, and nohup SIGHUP.
+what it runs in the background, and nohup SIGHUP. No proxy stands between a test and its servers on the loopback.
 """
 
 import os
@@ -25,3 +25,6 @@ for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):
         signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 if hasattr(signal, "pthread_sigmask"):
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+
+for name in ("no_proxy", "NO_PROXY"):
+    os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost", "::1")))

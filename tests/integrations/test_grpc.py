@@ -18,9 +18,6 @@ SERVICE = "shop.Shop"
 NAMES = {"uu": "Price", "us": "Ticks", "su": "Sum", "ss": "Echo"}
 
 
-DIRECTLY = (("grpc.enable_http_proxy", 0),)  # whatever proxies this machine has
-
-
 def path(kind: str) -> str:
     return f"/{SERVICE}/{NAMES[kind]}"
 
@@ -90,7 +87,7 @@ Ask = Callable[..., Any]
 
 
 def ask_sync(target: str, policy: Any, kind: str, seconds: float | None, options: dict[str, Any]) -> Any:
-    with grpc.insecure_channel(target, DIRECTLY) as plain:
+    with grpc.insecure_channel(target) as plain:
         channel = grpc.intercept_channel(plain, PolicyInterceptor(policy, **options))
         made = {"uu": channel.unary_unary, "us": channel.unary_stream, "su": channel.stream_unary}.get(
             kind, channel.stream_stream
@@ -111,8 +108,7 @@ def ask_aio(target: str, policy: Any, kind: str, seconds: float | None, options:
         yield b"2"
 
     async def main() -> Any:
-        interceptors = aio_interceptors(policy, **options)
-        async with grpc.aio.insecure_channel(target, DIRECTLY, interceptors=interceptors) as channel:
+        async with grpc.aio.insecure_channel(target, interceptors=aio_interceptors(policy, **options)) as channel:
             with deadline(seconds):
                 if kind == "uu":
                     return await channel.unary_unary(path(kind))(b"tea")
