@@ -41,7 +41,6 @@ from backstay_core.execution import (
     Execution,
 )
 from backstay_core.failure import NEVER, Failure, SnapshotError
-from backstay_core.inflight import ticket_of
 from backstay_core.policy import Policy
 
 TYPE_CHECKING = False
@@ -63,15 +62,13 @@ COMMANDS = {
 class Call:
     """A call in flight."""
 
-    __slots__ = ("execution", "failures", "handle", "place", "policy", "ticket", "woken")
+    __slots__ = ("execution", "failures", "handle", "policy", "woken")
 
     def __init__(self, handle: int, policy: int, woken: "list[int]") -> None:
         self.handle = handle
         self.policy = policy
         self.woken = woken
         self.failures: "dict[int, Failure]" = {}  # that the host has reported, by token
-        self.ticket: "Any" = None  # where it waits, and
-        self.place = 0  # when it began to, among all calls
         self.execution: "Execution" = None  # type: ignore[assignment]
 
     def wake(self) -> None:
@@ -100,7 +97,6 @@ class Engine:
         self.woken: "list[int]" = []
         self.given = 0  # handles of policies
         self.begun = 0  # handles of calls
-        self.queued = 0  # how often a call began to wait
 
     # -- configuration
 
@@ -214,7 +210,6 @@ class Engine:
             what = action[0]
             if what == WAIT:
                 decision = (WAIT, 0, action[1])
-                self._queue(call)
             elif what == FAIL:
                 decision = (FAIL, action[1], 0)
                 if not action[1]:
@@ -232,14 +227,6 @@ class Engine:
         text = dumps(more) if more else None
         self.woken.clear()
         return (call.handle, decision[0], decision[1], decision[2], text)
-
-    def _queue(self, call: Call) -> None:
-        """Remember the order in which calls began to wait."""
-        ticket = ticket_of(call.execution)
-        if ticket is not call.ticket:
-            call.ticket = ticket
-            self.queued += 1
-            call.place = self.queued
 
     def _drop(self, call: Call, now: int) -> None:
         self.calls.pop(call.handle, None)

@@ -13,12 +13,9 @@ from backstay_core.documents import (
 )
 from backstay_core.engine import MOST, MOST_CALLS, Call, Document, Engine, check
 from backstay_core.failure import NEVER, SnapshotError
-from backstay_core.inflight import load, save, ticket_of
+from backstay_core.holding import hold
+from backstay_core.inflight import read_call, save
 from backstay_core.state import REVIVE, Reader, seal
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 CONTRACT = "0.1.0"
 
@@ -29,14 +26,11 @@ def snapshot(engine: Engine, now: int, wall: "int | None") -> str:
     calls = []
     for handle in sorted(engine.calls):
         call = engine.calls[handle]
-        execution = call.execution
-        place = 0 if ticket_of(execution) is None else call.place
-        queue = execution.wake is not None
-        calls.append([handle, call.policy, place, queue, save(execution, now)])
+        queue = call.execution.wake is not None
+        calls.append([handle, call.policy, queue, save(call.execution, now)])
     body = {
         "given": engine.given,
         "begun": engine.begun,
-        "queued": engine.queued,
         "woken": engine.woken[:],
         "documents": [[document.text, document.seed, document.first] for document in engine.documents],
         "policies": [[handle, engine.policies[handle].snapshot(now)] for handle in sorted(engine.policies)],
@@ -59,29 +53,32 @@ def restore(engine: Engine, snapshot: str, mode: str, now: int, wall: "int | Non
     except EngineError as error:
         raise EngineError("invalid-snapshot", error.message) from None
     engine.documents, engine.policies, engine.calls = fresh.documents, fresh.policies, fresh.calls
-    engine.woken, engine.given, engine.begun, engine.queued = fresh.woken, fresh.given, fresh.begun, fresh.queued
+    engine.woken, engine.given, engine.begun = fresh.woken, fresh.given, fresh.begun
 
 
 def _load(engine: Engine, read: Reader, now: int) -> None:
     engine.given = read.integer("given", most=MOST)
     engine.begun = read.integer("begun", most=MOST)
-    engine.queued = read.integer("queued", most=MOST)
     then = now - read.elapsed
-    for text, seed, first in read.nested("documents"):
+    for text, seed, first in read.table("documents", 3):
         engine.enter(Document(text, int(seed), int(first), policies_of(text, int(seed))))
-    known = [int(handle) for handle, _ in read.nested("policies")]
+    policies = read.table("policies", 2)
+    known = [int(handle) for handle, _ in policies]
     engine.policies = {handle: engine.policies[handle] for handle in known}
-    for handle, state in read.nested("policies"):
+    for handle, state in policies:
         engine.policies[int(handle)].restore(state, then, read.mode)
     if read.mode == REVIVE:
         return
-    for handle, policy, place, queue, saved in sorted(read.nested("calls"), key=_place):
+    calls = read.table("calls", 4)
+    if len(calls) > MOST_CALLS:
+        read.refuse(f"more than {MOST_CALLS} calls are open")
+    for handle, policy, queue, saved in calls:
         call = Call(int(handle), int(policy), engine.woken)
-        call.execution = load(saved, engine.policies[int(policy)], then, call.wake if queue is True else None)
-        call.ticket = ticket_of(call.execution)
-        if call.ticket is not None:
-            call.place = int(place)
+        if not 0 < call.handle <= engine.begun or call.handle in engine.calls:
+            read.refuse(f"call {call.handle} was never begun, or is there twice")
+        call.execution = read_call(saved, engine.policies[int(policy)], then, call.wake if queue is True else None)
         engine.calls[call.handle] = call
+    hold([engine.calls[handle].execution for handle in engine.calls], then)
     engine.woken.extend([int(handle) for handle in read.nested("woken")])
 
 
@@ -119,8 +116,3 @@ def report(engine: Engine, now: int) -> str:
             ],
         }
     )
-
-
-def _place(row: "Any") -> int:
-    place: int = row[2]
-    return place

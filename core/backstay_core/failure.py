@@ -160,9 +160,11 @@ class Failure:
         for name, default in (("code", row[0]), ("retry", row[2]), ("executed", row[3]), ("severity", row[4])):
             if getattr(self, name) != default:
                 data[name] = getattr(self, name)
-        for name in ("retry_after", "reason", "domain", "context", "injected"):
+        for name in ("reason", "domain", "context", "injected"):
             if getattr(self, name):
                 data[name] = getattr(self, name)
+        if self.retry_after is not None:
+            data["retry_after"] = self.retry_after
         return data
 
     @classmethod

@@ -3,16 +3,15 @@
 A call moves together with its policy: what it holds at a gate is a permit of the gate's epoch, and only the policy's
 own snapshot says what that epoch remembers. Times are relative to the moment of the snapshot and may be negative (a
 deadline that has passed and was not looked at yet).
-
-Tickets: whoever loads several calls that wait at one gate loads them in the order in which they waited.
 """
 
 from backstay_core.execution import MISSED, PAUSED, QUEUED, RACING, RUNNING, Execution
-from backstay_core.failure import NEVER, ConfigurationError, Failure, SnapshotError
+from backstay_core.failure import ConfigurationError, Failure, SnapshotError
+from backstay_core.holding import hold, read_ticket, ticket_data
 from backstay_core.racing import Lane, Race
 from backstay_core.rng import Rng
-from backstay_core.state import RESUME, Reader, seal
-from backstay_core.strategies.contract import DRIVER, FAULT, GATE, GRANTED, LOOKUP, RACE, Ticket
+from backstay_core.state import RESUME, Fields, Reader, remaining, seal
+from backstay_core.strategies.contract import DRIVER, FAULT, GATE, LOOKUP, RACE
 from backstay_core.strategies.priority import Caller
 from backstay_core.strategies.retry import Attempts
 
@@ -43,15 +42,7 @@ def _body(execution: Execution, now: int) -> "dict[str, Any]":
         layer = execution.layers[i]
         held: "Any" = execution.held[i]
         if layer.ROLE == GATE:
-            if i == at:
-                granted = held.status == GRANTED
-                held = {
-                    "granted": granted,
-                    "current": granted and held.permit is layer.epoch,
-                    "remaining": _remaining(held.end, now),
-                }
-            else:
-                held = held is layer.epoch
+            held = ticket_data(held, layer, now) if i == at else layer.age(held, now)
         elif layer.ROLE == DRIVER:
             held = {"made": held.made, "age": now - held.began, "pause": held.pause, "rng": held.rng.state}
         else:
@@ -59,7 +50,7 @@ def _body(execution: Execution, now: int) -> "dict[str, Any]":
         layers.append(
             {
                 "age": now - execution.began[i],
-                "remaining": _remaining(execution.deadlines[i + 1], now),
+                "remaining": remaining(execution.deadlines[i + 1], now),
                 "held": held,
             }
         )
@@ -70,7 +61,7 @@ def _body(execution: Execution, now: int) -> "dict[str, Any]":
         "age": now - execution.now,
         "number": execution.number,
         "token": execution.token,
-        "remaining": _remaining(execution.deadlines[0], now),
+        "remaining": remaining(execution.deadlines[0], now),
         "layers": layers,
         "drawn": [[i, execution.held[i].state] for i in _drawing(execution)],
         "priority": execution.caller.priority,
@@ -97,14 +88,13 @@ def _race_body(race: Race, now: int) -> "dict[str, Any]":
         kept = {"failure": None if failure is None else failure.to_data(), "label": label, "token": token}
     return {
         "made": race.made,
-        "next": _remaining(race.next, now),
-        "until": _remaining(race.until, now),
+        "next": remaining(race.next, now),
         "kept": kept,
         "lanes": [
             {
                 "entered": now - lane.entered,
                 "salt": lane.salt,
-                "until": _remaining(lane.until, now),
+                "until": remaining(lane.until, now),
                 "call": _body(lane, now),
             }
             for lane in race.lanes
@@ -115,39 +105,47 @@ def _race_body(race: Race, now: int) -> "dict[str, Any]":
 def load(data: "Any", policy: "Policy", now: int, wake: "Callable[[], object] | None") -> Execution:
     """The execution that `save` saw, in a policy that was resumed from a snapshot of the same moment.
 
-    `wake` is called when a gate lets it in, as ever. Raises `SnapshotError`; a call that waits has joined the queue of
-    its gate only if nothing is raised.
+    `wake` is called when a gate lets it in, as ever. Raises `SnapshotError`, and then no gate knows of the call.
     """
+    execution = read_call(data, policy, now, wake)
+    hold([execution], now)
+    return execution
+
+
+def read_call(data: "Any", policy: "Policy", now: int, wake: "Callable[[], object] | None") -> Execution:
+    """The same, but that no gate knows of the call yet: `hold` is still to follow, for all calls that move together."""
     read = Reader(data, KIND, policy.fingerprint(), RESUME)
-    execution = Execution(policy, wake, _time(read, "remaining", now), _caller(read))
+    execution = Execution(policy, wake, read.time("remaining", now), _caller(read))
     _read(execution, read, now)
     return execution
 
 
-def _read(execution: Execution, read: Reader, now: int) -> None:
+def _read(execution: Execution, read: Fields, now: int) -> None:
     """Fill in what `_body` has written."""
     policy = execution.policy
     mode = MODES[MODES.index(read.word("mode", MODES))]
     depth = len(policy.layers)
     base = execution.base
     at = read.integer("at", least=base, most=depth if mode == RUNNING else depth - 1)
-    execution.now = now - _signed(read, "age")
-    execution.number = _signed(read, "number")
+    execution.now = now - read.signed("age")
+    execution.number = read.signed("number")
     execution.token = read.integer("token")
     saved = read.nested("layers")
     if not isinstance(saved, (list, tuple)) or len(saved) != (at if mode in WITHIN else at + 1) - base:
         read.refuse("layers do not match the place that the call has reached")
-    queued = None
     for i in range(base, base + len(saved)):
         layer = policy.layers[i]
         part = read.part(saved[i - base], f"layers[{i}]")
-        execution.began[i] = now - _signed(part, "age")
-        execution.deadlines[i + 1] = _time(part, "remaining", now)
+        execution.began[i] = now - part.signed("age")
+        execution.deadlines[i + 1] = part.time("remaining", now)
         held = part.nested("held")
         if layer.ROLE == GATE and i == at:
-            queued = part.part(held, f"layers[{i}].held")
+            if execution.wake is None or not hasattr(layer, "rejoin"):
+                read.refuse("this call cannot wait")
+            ticket = part.part(held, f"layers[{i}].held")
+            execution.held[i] = read_ticket(ticket, layer, now, execution.wake, execution.caller)
         elif layer.ROLE == GATE:
-            execution.held[i] = layer.epoch if _flag(part, held) else layer.orphan()  # type: ignore[attr-defined]
+            execution.held[i] = layer.issued(part.optional("held", most=layer.EPOCHS - 1), now)  # type: ignore[attr-defined]
         elif layer.ROLE == LOOKUP:
             execution.held[i] = MISSED
         elif layer.ROLE == DRIVER:
@@ -163,10 +161,8 @@ def _read(execution: Execution, read: Reader, now: int) -> None:
     if failed is not None and mode == RUNNING and at < depth and policy.layers[at].ROLE == LOOKUP:
         part = read.part(failed, "failed")
         execution.held[at] = (_kept(part.nested("failure")) or Failure(), part.integer("token"))
-    if mode == QUEUED:
-        if queued is None:
-            read.refuse("a call that waits must wait at a gate")
-        execution.held[at] = _ticket(queued, policy.layers[at], now, execution.wake, execution.caller)
+    if mode == QUEUED and policy.layers[at].ROLE != GATE:
+        read.refuse("a call that waits must wait at a gate")
     elif mode == PAUSED and policy.layers[at].ROLE != DRIVER and policy.layers[at].ROLE != FAULT:
         read.refuse("a call that pauses must pause at a driver or a fault")
     elif mode == RACING:
@@ -174,12 +170,11 @@ def _read(execution: Execution, read: Reader, now: int) -> None:
     execution.mode = mode
 
 
-def _race(execution: Execution, read: Reader, now: int) -> Race:
+def _race(execution: Execution, read: Fields, now: int) -> Race:
     layer: "Any" = execution.layers[execution.at]
     race = Race(execution, layer, execution.at)
     race.made = read.integer("made", least=1)
-    race.next = _time(read, "next", now)
-    race.until = None if read.nested("until") is None else _time(read, "until", now)
+    race.next = read.time("next", now)
     kept = read.nested("kept")
     if kept is not None:
         part = read.part(kept, "kept")
@@ -190,11 +185,15 @@ def _race(execution: Execution, read: Reader, now: int) -> Race:
         read.refuse("a race has attempts that are outstanding")
     for number in range(len(lanes)):
         part = read.part(lanes[number], f"lanes[{number}]")
-        lane = Lane(race, 0, now - _signed(part, "entered"))
+        lane = Lane(race, 0, now - part.signed("entered"))
         lane.salt = part.integer("salt")
-        lane.until = None if part.nested("until") is None else _time(part, "until", now)
         _read(lane, part.part(part.nested("call"), "call"), now)
+        if lane.race is not None:
+            lane.until = lane.race.until
+        elif lane.mode != RUNNING:
+            lane.until = part.time("until", now)
         race.lanes.append(lane)
+    race.until = race.awaited()
     return race
 
 
@@ -205,71 +204,21 @@ def _kept(failure: "Any") -> "Failure | None":
         raise SnapshotError(f"a failure that was kept: {error}") from None
 
 
-def ticket_of(execution: Execution) -> "Any":
-    """The ticket of a call that waits at a gate: that of its first attempt that does; None if it does not wait."""
-    if execution.mode == QUEUED:
-        return execution.held[execution.at]
-    if execution.race is not None:
-        for lane in execution.race.lanes:
-            ticket = ticket_of(lane)
-            if ticket is not None:
-                return ticket
-    return None
-
-
 def _drawing(execution: Execution) -> "list[int]":
     """The layers whose random stream goes on through the whole call (IN9)."""
     layers = execution.layers
     return [i for i in range(len(layers)) if layers[i].ROLE == FAULT and execution.held[i] is not None]
 
 
-def _caller(read: Reader) -> Caller:
+def _caller(read: Fields) -> Caller:
     try:
         return Caller(read.integer("priority"), read.nested("tenant"))
     except ConfigurationError as error:
         raise SnapshotError(str(error)) from None
 
 
-def _ticket(read: "Any", layer: "Any", now: int, wake: "Callable[[], object] | None", caller: Caller) -> Ticket:
-    end = _time(read, "remaining", now)
-    if wake is None or not hasattr(layer, "rejoin"):
-        read.refuse("this call cannot wait")
-        raise AssertionError
-    if not _flag(read, read.nested("granted")):
-        rejoined: Ticket = layer.rejoin(now, wake, end, caller)
-        return rejoined
-    ticket = Ticket(wake, end)
-    ticket.permit = layer.epoch if _flag(read, read.nested("current")) else layer.orphan()
-    ticket.status = GRANTED
-    return ticket
-
-
-def _attempts(read: Reader, now: int) -> Attempts:
-    attempts = Attempts(now - _signed(read, "age"), Rng(read.integer("rng", most=(1 << 64) - 1)))
+def _attempts(read: Fields, now: int) -> Attempts:
+    attempts = Attempts(now - read.signed("age"), Rng(read.integer("rng", most=(1 << 64) - 1)))
     attempts.made = read.integer("made", least=1)
     attempts.pause = read.integer("pause")
     return attempts
-
-
-def _remaining(time: "int | None", now: int) -> "int | None":
-    return None if time is None or time >= NEVER else time - now
-
-
-def _time(read: Reader, name: str, now: int) -> int:
-    return NEVER if read.nested(name) is None else now + _signed(read, name)
-
-
-def _signed(read: Reader, name: str) -> int:
-    value = read.nested(name)
-    if isinstance(value, str) and 1 < len(value) <= 40 and value[0] == "-" and not value[1:].strip("0123456789"):
-        value = int(value)
-    if isinstance(value, int) and -NEVER <= value < 0:
-        return int(value)
-    return read.integer(name, most=NEVER)
-
-
-def _flag(read: Reader, value: "Any") -> bool:
-    if value is not True and value is not False:
-        read.refuse(f"what a call holds must be true or false; got {value!r}")
-    flag: bool = value
-    return flag

@@ -150,11 +150,14 @@ class Race:
         """Ask the host to wait for whatever comes first, unless it does so already."""
         if self.over:
             return actions
+        until = self.awaited()
+        if until is not None and until != self.until:
+            actions.append((WAIT, until))
+        self.until = until
+        return actions
+
+    def awaited(self) -> "int | None":
+        """What comes first, NEVER if only a gate can end the wait; None: nothing is waited for."""
         times = [lane.until for lane in self.lanes if lane.until is not None]
         until = min(times + [self.next])
-        if until >= NEVER and not times:
-            self.until = None
-        elif until != self.until:
-            self.until = until
-            actions.append((WAIT, until))
-        return actions
+        return until if times or until < NEVER else None

@@ -57,9 +57,6 @@ class ConcurrencyLimit(Bulkhead):
             self.set_anew(now)
             self.hand_over()
 
-    def restored(self, now):
-        self.began, self.outcomes = now, []
-
     def set_anew(self, now):
         times = [took for sign, took, _ in self.outcomes if not sign]
         mean = max(1, sum(times) // len(times)) if times else 0

@@ -209,26 +209,26 @@ class World:
             policy.refresh()
 
 
-def run(vector, agenda=Agenda):
+def run(vector, agenda=Agenda, world=World, call=Call):
     """{"calls": [trace, …], "final": [state, …], "refused": [time, …]} with times in ns."""
-    world = World(vector)
+    world = world(vector)
     agenda = agenda()
     calls = []
     for written in vector["calls"]:
         policy = world.policies[written.get("policy", 0)]
-        call = Call(written, policy, agenda, vector.get("interruptible", True))
-        calls.append(call)
-        agenda.add(ns(written["at"]), call.step, (START,))
+        one = call(written, policy, agenda, vector.get("interruptible", True))
+        calls.append(one)
+        agenda.add(ns(written["at"]), one.step, (START,))
         if "abort" in written:
-            agenda.add(ns(written["abort"]), call.step, (ABORT,))
+            agenda.add(ns(written["abort"]), one.step, (ABORT,))
         for stray in written.get("strays", []):
-            agenda.add(ns(stray["at"]), call.stray, stray)
+            agenda.add(ns(stray["at"]), one.stray, stray)
     for what in vector.get("manual", []):
         agenda.add(ns(what["at"]), world.manual, what, ns(what["at"]))
     agenda.run()
     end = ns(vector["end"]) if "end" in vector else agenda.now
     return {
-        "calls": [call.trace for call in calls],
+        "calls": [one.trace for one in calls],
         "final": [part["state"] for part in world.policies[0].snapshot(end)["state"]["strategies"]],
         "refused": world.refused,
     }

@@ -93,6 +93,7 @@ SAID: list[dict[str, Any]] = [
     {"executed": "yes"},
     {"severity": "critical"},
     {"retry_after": -1},
+    {"retry_after": 0},
     {"reason": "WORD"},
     {"domain": "domain"},
     {"context": {"a": 1}},

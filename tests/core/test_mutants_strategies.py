@@ -14,6 +14,7 @@ from backstay_core.strategies.budget import Budget
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.contract import GONE, GRANTED, REFUSED, WAITING
+from backstay_core.strategies.priority import ANYBODY
 from backstay_core.strategies.retry import Retry
 from backstay_core.strategies.timeout import Timeout
 from backstay_core.strategies.window import CallWindow, Probes, TimeWindow
@@ -454,19 +455,33 @@ def test_waiting_ends():
     assert patient.admit(0, nothing).until == 2**62
 
 
-def test_a_call_that_waited_waits_again_behind_the_others():
-    places, permit, (here,) = a_queue(nothing)
-    moved = places.rejoin(0, nothing, 77)
-    assert (moved.until, moved.prev, places.waiting) == (77, here, 2)
+def a_ticket(places: Any, place: int, end: int = 77) -> Any:
+    ticket = places.ticket(nothing, end, ANYBODY)
+    ticket.place = place
+    return ticket
+
+
+def test_a_call_that_waited_waits_again_where_it_stood():
+    places, permit, (here, there) = a_queue(nothing, nothing)
+    assert (here.place, there.place) == (1, 2)
+    between, first, last = a_ticket(places, 1), a_ticket(places, 0), a_ticket(places, 9)
+    for moved in (between, last, first):
+        places.rejoin(moved, 0)
+    assert (places.head, here.next, between.next, there.next, last.next) == (here, between, there, last, first)
+    assert (places.tail, first.place, places.waiting) == (first, 10, 5)  # who has no place yet comes last
     places.settle(permit, 0, NEUTRAL)
     assert here.prev is None
     assert places.poll(here, 0) is places.epoch
-    assert places.poll(moved, 76) is moved
+    assert places.poll(between, 76) is between
+
+
+def test_no_more_calls_wait_again_than_there_is_room_for():
     full: Any = Bulkhead(1, queue=1).state()
     full.admit(0)
-    full.rejoin(0, nothing, 5)
+    full.rejoin(a_ticket(full, 1), 0)
     with pytest.raises(SnapshotError, match="more calls wait"):
-        full.rejoin(0, nothing, 5)
+        full.rejoin(a_ticket(full, 2), 0)
+    assert full.waiting == 1
 
 
 def test_an_orphan_gives_back_nothing():

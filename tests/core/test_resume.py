@@ -1,17 +1,31 @@
 """A resumed state takes back what the calls in flight hold; a revived one has forgotten them."""
 
+import copy
 import json
 from typing import Any
 
 import pytest
 
+from backstay_core import engine_state
 from backstay_core.canonical import dumps
+from backstay_core.documents import EngineError
+from backstay_core.engine import Engine
+from backstay_core.execution import ATTEMPT, START, WAIT, Execution
+from backstay_core.execution import OK as RETURNED
 from backstay_core.failure import FAILED, NEUTRAL, OK, SnapshotError
+from backstay_core.holding import hold
+from backstay_core.inflight import load, read_call, save
+from backstay_core.policy import Policy
 from backstay_core.rng import Rng
 from backstay_core.strategies.bulkhead import Bulkhead
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.concurrency_limit import ConcurrencyLimit
+from backstay_core.strategies.priority import Caller
+from backstay_core.strategies.rate_limit import RateLimit
 from backstay_core.strategies.retry import Retry
+from backstay_core.strategies.throttle import Throttle
+
+MS = 1_000_000
 
 
 def again(state, mode, now=0):
@@ -129,3 +143,171 @@ def test_a_pause_that_does_not_grow_needs_no_count_of_attempts():
     call = retrier.enter(0, Rng(0))
     call.made = 2**60
     assert retrier.pause(call) == 1
+
+
+# What moves with its policy
+
+
+def moved(policy: Policy, now: int) -> Policy:
+    """A policy with the same options that goes on from the other's snapshot."""
+    fresh = Policy(policy.name, *policy.strategies, seed=policy.seed)
+    fresh.restore(json.loads(dumps(policy.snapshot(now))), now, "resume")
+    return fresh
+
+
+def begun(policy: Policy, now: int, tenant: str = "") -> Execution:
+    call = Execution(policy, int, caller=Caller("normal", tenant))
+    call.step((START,), now)
+    return call
+
+
+def test_a_window_that_is_measured_goes_on():
+    """Two outcomes before and two after the move are the four of a window."""
+    policy = Policy("p", ConcurrencyLimit(4, window=0.01, window_calls=4))
+    calls = [begun(policy, 0) for _ in range(4)]
+    for call in calls[:2]:
+        call.step((RETURNED, 1, None), 20 * MS)
+    saved = [save(call, 20 * MS) for call in calls[2:]]
+    other = moved(policy, 20 * MS)
+    assert body(other.layers[0], 20 * MS)["window"] == {
+        "age": 0, "calls": 2, "peak": 4, "signs": 0, "time": 40 * MS,
+    }  # fmt: skip
+    for call in [load(data, other, 20 * MS, None) for data in saved]:
+        call.step((RETURNED, 1, None), 40 * MS)
+    assert body(other.layers[0], 40 * MS)["baseline"] == 30 * MS
+
+
+def test_a_limit_that_grows_again_grows_on():
+    """The share is not rounded at the move: 1 000 moves are no slower than none."""
+    pace: Any = RateLimit(1000, decrease=0.5, recovery=3.0).state()
+    pace.settle(pace.admit(0), 0, -1)
+    for now in range(0, 1_000_000, 1_000):
+        again(pace, "resume", now)
+    assert pace.share_at(1_500_000_000) == pace.share_at(1_499_999_999) + 1 == 1_000_000
+    assert body(pace, 10**12) == {"age": 0, "missing": 0, "share": 1_000_000, "shut": 0, "waiting": 0}
+
+
+def test_a_call_that_moves_counts_in_its_tenth():
+    policy = Policy("p", Throttle(1, window=1, minimum_calls=1))
+    call = begun(policy, 50 * MS)
+    other = moved(policy, 250 * MS)
+    assert body(other.layers[0], 250 * MS)["tenths"] == []
+    load(save(call, 250 * MS), other, 250 * MS, None).step((RETURNED, 1, None), 300 * MS)
+    assert body(other.layers[0], 300 * MS)["tenths"] == [[3, 1, 1]]
+    late = moved(policy, 1050 * MS)
+    load(save(call, 1050 * MS), late, 1050 * MS, None).step((RETURNED, 1, None), 1050 * MS)
+    assert body(late.layers[0], 1050 * MS)["tenths"] == []  # its tenth has left the window
+
+
+def test_turns_of_tenants_go_on():
+    policy = Policy("p", Bulkhead(1, queue=9, fair=True))
+    inside = begun(policy, 0)
+    waiting = [begun(policy, 0, tenant) for tenant in "aab"]
+    other = moved(policy, 0)
+    first, second, third = (read_call(save(call, 0), other, 0, int) for call in waiting)
+    inside = load(save(inside, 0), other, 0, int)
+    hold([third, second, first], 0)
+    order = []
+    for holder in (inside, first, third):
+        holder.step((RETURNED, holder.token, None), 1)
+        order += [call for call in (first, second, third) if call.step(("wake",), 1)]
+    assert order == [first, third, second]
+    assert body(other.layers[0])["round"] == 2
+
+
+def test_of_more_calls_than_there_is_room_for_none_waits():
+    policy = Policy("p", Bulkhead(1, queue=1))
+    begun(policy, 0)
+    call = save(begun(policy, 0), 0)
+    other = moved(policy, 0)
+    with pytest.raises(SnapshotError, match="more calls wait than the options allow"):
+        hold([read_call(call, other, 0, int) for _ in range(2)], 0)
+    assert body(other.layers[0]) == {"inside": 1, "waiting": 0}
+    load(call, other, 0, int)
+    assert body(other.layers[0]) == {"inside": 1, "waiting": 1}
+
+
+WRONG: tuple[Any, ...] = (-1, 10**30, 0.5, float("nan"), None, True, "many", [])
+FIELDS = [
+    (ConcurrencyLimit(fair=True), ("round",)),
+    (ConcurrencyLimit(), ("window",)),
+    *((ConcurrencyLimit(), ("window", name)) for name in ("calls", "signs", "time", "peak")),
+    (RateLimit(1), ("share",)),
+    (RateLimit(1), ("age",)),
+]
+
+
+@pytest.mark.parametrize(("options", "path"), FIELDS, ids=str)
+@pytest.mark.parametrize("wrong", [*WRONG, "absent"], ids=str)
+def test_a_measure_that_does_not_fit_is_named(options: Any, path: tuple[str, ...], wrong: Any):
+    state = options.state()
+    saved = copy.deepcopy(state.snapshot(0))
+    inner = saved["state"]
+    for name in path[:-1]:
+        inner = inner[name]
+    if wrong == "absent":
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = wrong
+    before = dumps(state.snapshot(0))
+    with pytest.raises(SnapshotError, match=path[-1]) as refused:
+        state.restore(saved, 0, "resume")
+    assert "\n" not in str(refused.value)
+    assert dumps(state.snapshot(0)) == before
+
+
+@pytest.mark.parametrize("name", ["round", "place"])
+@pytest.mark.parametrize("wrong", [*WRONG, "absent"], ids=str)
+def test_a_ticket_that_does_not_fit_is_named(name: str, wrong: Any):
+    policy = Policy("p", Bulkhead(1, queue=1))
+    begun(policy, 0)
+    saved = save(begun(policy, 0), 0)
+    ticket = saved["state"]["layers"][0]["held"]
+    if wrong == "absent":
+        del ticket[name]
+    else:
+        ticket[name] = wrong
+    other = moved(policy, 0)
+    with pytest.raises(SnapshotError, match=name):
+        load(saved, other, 0, int)
+    assert body(other.layers[0]) == {"inside": 1, "waiting": 0}
+
+
+@pytest.mark.parametrize(("options", "most"), [(Bulkhead(1), 0), (Throttle(), 9)], ids=["bulkhead", "throttle"])
+def test_a_permit_is_of_an_epoch_that_is_remembered(options: Any, most: int):
+    policy = Policy("p", options)
+    saved = save(begun(policy, 0), 0)
+    saved["state"]["layers"][0]["held"] = most
+    load(saved, moved(policy, 0), 0, None)
+    for wrong in (most + 1, -1, True, "x"):
+        saved["state"]["layers"][0]["held"] = wrong
+        with pytest.raises(SnapshotError, match="held"):
+            load(saved, moved(policy, 0), 0, None)
+
+
+def an_engine() -> Engine:
+    engine = Engine()
+    rows = [{"kind": "bulkhead", "limit": 1, "queue": 1}]
+    engine.load(json.dumps({"policies": {"p": {"strategies": rows}}}), 0)
+    assert engine.begin(1, 0, None, True)[1] == ATTEMPT
+    assert engine.begin(1, 0, None, True)[1] == WAIT
+    return engine
+
+
+def test_an_engine_takes_over_as_many_calls_as_it_may_hold_and_no_rows_that_it_does_not_know():
+    engine = an_engine()
+    before = engine_state.snapshot(engine, 0, None)
+    wait = json.loads(before)["state"]["calls"][1][3]
+    for spoil, why in (
+        (lambda state: state.update(calls=state["calls"] * 5001), "more than 10000 calls are open"),
+        (lambda state: state["calls"][1].append(0), "calls must hold rows of 4 values"),
+        (lambda state: state.update(begun=3, calls=[*state["calls"], [3, 1, True, wait]]), "more calls wait than"),
+        (lambda state: state["calls"].append(state["calls"][1]), "call 2 was never begun, or is there twice"),
+        (lambda state: state.update(begun=1), "call 2 was never begun"),
+        (lambda state: state.update(policies=7), "policies must be a list"),
+    ):
+        bad = json.loads(before)
+        spoil(bad["state"])
+        with pytest.raises(EngineError, match=why):
+            engine_state.restore(engine, json.dumps(bad), "resume", 0, None)
+        assert engine_state.snapshot(engine, 0, None) == before

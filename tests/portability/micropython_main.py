@@ -1,4 +1,7 @@
-"""The main module on MicroPython: a vector a line in, its answer a line out, then on stderr what things weigh."""
+"""The main module on MicroPython: a vector a line in, its answer a line out, then on stderr what things weigh.
+
+With the argument `moving` everything moves to fresh policies and calls before each step.
+"""
 
 import gc
 import json
@@ -40,14 +43,19 @@ weights = {
 }
 del policy, call
 
-from simulate import run  # type: ignore[import-not-found]  # noqa: E402
+from tests.conformance import moving, simulate  # noqa: E402
+
+
+def answer(vector):
+    return moving.what_decides(moving.run(vector)) if "moving" in sys.argv else simulate.run(vector)
+
 
 for line in sys.stdin:
     try:
-        answer = dumps(run(json.loads(line)))
+        text = dumps(answer(json.loads(line)))
     except Exception as error:
-        answer = type(error).__name__ + ": " + str(error)
-    print(answer)
+        text = type(error).__name__ + ": " + str(error)
+    print(text)
     gc.collect()
 
 print(dumps(weights), file=sys.stderr)

@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from backstay_core.canonical import dumps
 from targets.micropython.bundle import bundle, write
-from tests.conformance import simulate
+from tests.conformance import moving, simulate
 from tests.portability.vectors import Vector, answer, conformance, random_vectors
 
 HERE = Path(__file__).parent
@@ -28,20 +30,24 @@ def command() -> list[str]:
 @pytest.fixture(scope="module")
 def bundled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     outdir = tmp_path_factory.mktemp("micropython")
-    texts = bundle([Path(simulate.__file__), HERE / "micropython_main.py"])
+    texts = bundle([Path(simulate.__file__), Path(moving.__file__), HERE / "micropython_main.py"])
+    for name in ("simulate.py", "moving.py"):
+        texts[f"tests/conformance/{name}"] = texts.pop(name)
     texts["main.py"] = texts.pop("micropython_main.py")
     write(outdir, texts)
     return outdir
 
 
-def check(command: list[str], bundled: Path, vectors: list[Vector]) -> dict[str, int]:
+def check(
+    command: list[str], bundled: Path, vectors: list[Vector], expected: Callable[[Vector], str] = answer
+) -> dict[str, int]:
     """Feed the vectors and compare the answers with CPython's; returns what things weigh on the heap, in bytes."""
     lines = "".join(json.dumps(vector) + "\n" for vector in vectors)
     run = subprocess.run(command, cwd=bundled, input=lines, capture_output=True, text=True, timeout=500, check=False)
     answers = run.stdout.splitlines()
     assert (run.returncode, len(answers)) == (0, len(vectors)), run.stderr
     for vector, got in zip(vectors, answers, strict=True):
-        assert got == answer(vector), f"{vector['name']}: {json.dumps(vector)}"
+        assert got == expected(vector), f"{vector['name']}: {json.dumps(vector)}"
     weights: dict[str, int] = json.loads(run.stderr)
     return weights
 
@@ -51,6 +57,15 @@ def test_conformance_vectors(command: list[str], bundled: Path):
     assert vectors, "no conformance vectors found"
     weights = check(command, bundled, vectors)
     print(f"bytes of a {HEAP} heap:", ", ".join(f"{name} {size}" for name, size in weights.items()))
+
+
+def test_what_moves_before_every_step_decides_as_ever(command: list[str], bundled: Path):
+    def expected(vector: Vector) -> str:
+        return dumps(moving.what_decides(simulate.run(vector)))
+
+    vectors = [vector for vector in random_vectors(15, seed=3) if answer(vector).startswith("{")]
+    roomy = [command[0], "-X", "heapsize=1m", "main.py", "moving"]  # all calls at once as text
+    check(roomy, bundled, [*conformance()[::10], *vectors], expected)
 
 
 def test_random_vectors(command: list[str], bundled: Path):

@@ -13,6 +13,7 @@ Vector = dict[str, Any]
 CONFORMANCE = Path(__file__).parents[1] / "conformance"
 KINDS = ("timeout", "connect", "unavailable", "throttle", "validation", "cancelled", "unknown")
 LABELS = ("ok", "ok", "ok", "stale", "empty")
+PRIORITIES = ("critical", "high", "normal", "low", "background")
 
 
 def conformance() -> list[Vector]:
@@ -62,6 +63,8 @@ def _call(rng: Random) -> Vector:
         call["deadline"] = at + rng.randint(0, 600)
     if rng.random() < 0.2:
         call["queue"] = False
+    if rng.random() < 0.4:
+        call.update(priority=rng.choice(PRIORITIES), tenant=rng.choice(("", "a", "b")))
     return call
 
 
@@ -128,7 +131,45 @@ def _timeout(rng: Random) -> Vector:
 
 
 def _bulkhead(rng: Random) -> Vector:
-    return {"kind": "bulkhead", "limit": rng.randint(1, 3), **_some(rng, queue=rng.randint(0, 3), wait=0.08)}
+    return {"kind": "bulkhead", "limit": rng.randint(1, 3), **_queue(rng)}
+
+
+def _queue(rng: Random) -> Vector:
+    return _some(rng, queue=rng.randint(0, 3), wait=0.08, shed=rng.choice((0.34, 0.9)), fair=True)
+
+
+def _rate_limit(rng: Random) -> Vector:
+    ways = ("token_bucket", "token_bucket", "leaky_bucket", "fixed_window", "sliding_window", "sliding_log")
+    row = {
+        "kind": "rate_limit",
+        "limit": rng.randint(1, 4),
+        "per": rng.choice((0.05, 0.1, 0.4)),
+        "algorithm": rng.choice(ways),
+        **_queue(rng),
+        **_some(rng, decrease=0.5, floor=0.3, recovery=rng.choice((0.1, 1)), pushback_cap=0.1),
+    }
+    if row["algorithm"] == "leaky_bucket":
+        row.pop("shed", None)
+    return row
+
+
+def _concurrency_limit(rng: Random) -> Vector:
+    initial = rng.randint(1, 4)
+    return {
+        "kind": "concurrency_limit",
+        "initial": initial,
+        "algorithm": rng.choice(("gradient2", "vegas", "aimd")),
+        "most": initial + rng.randint(0, 4),
+        "window": rng.choice((0.001, 0.05, 0.3)),
+        "window_calls": rng.randint(1, 3),
+        **_queue(rng),
+        **_some(rng, tolerance=1.2, backoff=0.5, overload_rate=0.5, slow_call=0.1, probe_every=0.2),
+    }
+
+
+def _throttle(rng: Random) -> Vector:
+    window = rng.choice((0.1, 0.5, 2))
+    return {"kind": "throttle", "ratio": rng.choice((1, 1.5, 2)), "window": window, "minimum_calls": rng.randint(1, 3)}
 
 
 def _fallback(rng: Random) -> Vector:
@@ -170,4 +211,7 @@ _STRATEGIES = (
     _hedge,
     _cache,
     _idempotency,
+    _rate_limit,
+    _concurrency_limit,
+    _throttle,
 )

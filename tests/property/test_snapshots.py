@@ -1,4 +1,4 @@
-"""Snapshots: the same comes back, and what does not fit changes nothing."""
+"""Snapshots: the same comes back and decides on as before, and what does not fit changes nothing."""
 
 import copy
 import json
@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from backstay_core.canonical import dumps
 from backstay_core.execution import ABORT, ATTEMPT, ERROR, OK, START, Execution
 from backstay_core.failure import Failure, SnapshotError
+from backstay_core.inflight import MODES, load, save
 from backstay_core.policy import Policy
+from backstay_core.strategies.priority import Caller
+from tests.conformance import moving, simulate
 from tests.conformance.simulate import outcome
 from tests.property.cases import cases
-from tests.property.generate import OUTCOMES, policies
+from tests.property.generate import OUTCOMES, policies, timelines
 
 LIVES = st.lists(st.tuples(st.integers(0, 10**8), st.booleans(), OUTCOMES), max_size=12)
 WRONG = st.one_of(st.none(), st.booleans(), st.text(max_size=3), st.just([]), st.just({}), st.just(-1), st.just(10**30))
@@ -71,6 +74,46 @@ def test_what_was_saved_decides_on_as_before(data: dict[str, Any], life: list[An
 
 def describe(actions: list[Any]) -> list[Any]:
     return [tuple(part.to_data() if isinstance(part, Failure) else part for part in action) for action in actions]
+
+
+@cases(0.5)
+@given(timelines(), st.integers(0, 25))
+def test_what_moves_between_two_steps_decides_on_as_before(vector: dict[str, Any], step: int) -> None:
+    moves = (lambda number: number == step) if step else moving.always
+    found = moving.run(vector, moves)
+    assert moving.what_decides(found) == moving.what_decides(simulate.run(vector))
+
+
+def in_flight(policy: Policy, life: list[tuple[int, bool, Any]]) -> tuple[list[dict[str, Any]], int]:
+    """Snapshots of calls that run and wait."""
+    now = 0
+    calls = []
+    for number, (step, ends, _) in enumerate(life):
+        now += step
+        call = Execution(policy, wake=int, caller=Caller(number % 5, "ab"[ends]))
+        call.step((START,), now)
+        calls.append(call)
+    return [json.loads(dumps(save(call, now))) for call in calls if call.mode in MODES], now
+
+
+@cases(0.5)
+@given(policies(), LIVES, st.integers(0, 10**6), WRONG, st.booleans())
+def test_a_call_that_does_not_fit_is_known_at_no_gate(
+    data: dict[str, Any], life: list[Any], pick: int, wrong: Any, drop: bool
+) -> None:
+    policy = Policy.from_data(data)
+    calls, now = in_flight(policy, life)
+    other = Policy.from_data(data)
+    other.restore(json.loads(dumps(policy.snapshot(now))), now, "resume")
+    for number, call in enumerate(calls):
+        if number == pick % len(calls):
+            paths = places(call)
+            call = changed(call, paths[pick % len(paths)], wrong, drop)
+        before = dumps(other.snapshot(now))
+        try:
+            load(call, other, now, int)
+        except SnapshotError:
+            assert dumps(other.snapshot(now)) == before
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

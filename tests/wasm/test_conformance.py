@@ -10,6 +10,7 @@ import pytest
 
 from backstay_wasm import Engine
 from tests.conformance import simulate
+from tests.conformance.moving import what_decides
 from tests.conformance.test_vectors import CURRENT, expected_calls, ns
 from tests.portability.vectors import random_vectors
 from tests.wasm.worlds import NativeEngine, Vector, document, run
@@ -37,29 +38,6 @@ def make(component: Any, cache: Any) -> Any:
         engine.shut()
 
 
-MEASURING = ("concurrency_limit", "throttle", "rate_limit")
-
-
-def moves_whole(vector: Vector) -> bool:
-    """Is all that decides in its snapshots? Not what a gate measures in its window, nor whose turn is next."""
-    parts = [row for policy in (vector["policy"], *vector.get("others", [])) for row in policy["strategies"]]
-    parts += vector.get("shared", {}).values()
-    return not any(row.get("kind") in MEASURING or row.get("fair") or row.get("shed") for row in parts)
-
-
-def moving(vectors: dict[str, Vector]) -> dict[str, Vector]:
-    found = {name: vector for name, vector in vectors.items() if moves_whole(vector)}
-    assert len(found) > len(vectors) / 2
-    return found
-
-
-def forget_ages(result: dict[str, Any]) -> None:
-    """A budget notes when it was last looked at; a snapshot is a look, and decides nothing."""
-    for state in result["final"]:
-        if state.get("budget"):
-            state["budget"]["state"]["age"] = None
-
-
 def differences(vectors: dict[str, Vector], engine: Callable[[], Any], move: Any = None) -> dict[str, Any]:
     different = {}
     for name, vector in vectors.items():
@@ -69,8 +47,7 @@ def differences(vectors: dict[str, Vector], engine: Callable[[], Any], move: Any
             made.shut()
         expected = simulate.run(vector)
         if move is not None and found is not None:
-            forget_ages(found)
-            forget_ages(expected)
+            found, expected = what_decides(found), what_decides(expected)
         if found is not None and found != expected:
             different[name] = {"expected": expected, "found": found}
     return different
@@ -110,7 +87,7 @@ def test_a_call_moves_between_engines_at_any_moment() -> None:
         return fresh
 
     vectors = {vector["name"]: vector for vector in random_vectors(300, seed=6)} | CURRENT
-    different = differences(moving(vectors), NativeEngine, move)
+    different = differences(vectors, NativeEngine, move)
     assert not different, json.dumps(different, indent=1)
 
 
@@ -128,7 +105,7 @@ def test_a_call_moves_between_native_and_component(make: Any) -> None:
 
     vectors = {vector["name"]: vector for vector in random_vectors(40, seed=7)}
     vectors |= dict(list(CURRENT.items())[::4])
-    different = differences(moving(vectors), start, move)
+    different = differences(vectors, start, move)
     assert not different, json.dumps(different, indent=1)
 
 

@@ -19,7 +19,7 @@ from tests.conformance import simulate
 from tests.conformance.test_vectors import CURRENT
 from tests.portability.vectors import random_vectors
 from tests.wasm.javascript import HERE, ROOT, SOURCE, NodeEngine, node
-from tests.wasm.test_conformance import differences, moving
+from tests.wasm.test_conformance import differences
 from tests.wasm.worlds import NativeEngine
 
 pytestmark = pytest.mark.timeout(1500)  # the first test installs Node and builds
@@ -242,7 +242,7 @@ def between(there: Any, back: Callable[[], Any]) -> Callable[[Any, int], Any]:
 def test_a_call_moves_between_native_and_node(node_engine: NodeEngine):
     vectors = {vector["name"]: vector for vector in random_vectors(30, seed=9)}
     vectors |= dict(list(CURRENT.items())[1::4])
-    different = differences(moving(vectors), NativeEngine, between(node_engine, NativeEngine))
+    different = differences(vectors, NativeEngine, between(node_engine, NativeEngine))
     assert not different, json.dumps(different, indent=1)
 
 
@@ -263,7 +263,7 @@ def test_a_call_moves_between_wasmtime_and_node(node_engine: NodeEngine, compone
 
     vectors = {vector["name"]: vector for vector in random_vectors(10, seed=10)}
     vectors |= dict(list(CURRENT.items())[2::20])
-    different = differences(moving(vectors), start, between(node_engine, lambda: inside))
+    different = differences(vectors, start, between(node_engine, lambda: inside))
     Engine.shut(inside)
     assert not different, json.dumps(different, indent=1)
 

@@ -101,7 +101,7 @@ class Call(simulate.Call):
             event = (event[0], (1 << 64) - 1, event[2])
         if event[0] == "error":
             self.failed.setdefault(event[1], event[2])
-        self.execution.policy.before(self, self.agenda.now if reads is None else reads)
+        self.execution.policy.before(self, self.agenda.now)
         super().step(event, reads)
 
     def carry_out(self, action: Any) -> Any:

@@ -7,7 +7,7 @@ from backstay_core.failure import FAILED, FAILED_SLOW, NEUTRAL, OK, SLOW, Failur
 from backstay_core.options import PPM
 from backstay_core.rng import stream
 from backstay_core.state import Reader
-from backstay_core.strategies.contract import GATE, Permit, Refusal, State, Ticket
+from backstay_core.strategies.contract import Gate, Permit, Refusal, Ticket
 from backstay_core.strategies.priority import ANYBODY, Caller
 from backstay_core.strategies.window import SLICES, CallWindow, Probes, TimeWindow
 
@@ -43,14 +43,13 @@ MODES = {
 }  # fmt: skip
 
 
-class Breaker(State):
+class Breaker(Gate):
     """The state of one circuit breaker.
 
     `closed` is the window while calls may pass without asking, else None: the healthy path reads this one attribute.
     """
 
     __slots__ = ("closed", "epoch", "mode", "opened", "reopened", "seed", "state", "until")
-    ROLE = GATE
     options: "CircuitBreaker"
 
     def __init__(self, options: "CircuitBreaker", seed: int = 0) -> None:
@@ -253,8 +252,7 @@ class Breaker(State):
 
     abandon = poll
 
-    def orphan(self) -> Probes:
-        """A permit of an epoch that is over (CB13)."""
+    def orphan(self) -> Probes:  # CB13
         return Probes(0)
 
     def body(self, now: int) -> "dict[str, Any]":

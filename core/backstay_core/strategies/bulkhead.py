@@ -74,19 +74,16 @@ class Places(Queue):
         return NEUTRAL
 
     def body(self, now: int) -> "dict[str, Any]":
-        """Who waits is the host's affair: waiting calls are counted, not saved."""
-        return {"inside": self.options.limit - self.free - self.waiting, "waiting": self.waiting}
+        return dict(self.line(), inside=self.options.limit - self.free - self.waiting)
 
     def parse(self, read: Reader, now: int) -> "Any":
         inside = read.integer("inside", most=self.options.limit)
-        read.integer("waiting", most=self.options.queue)
-        if self.waiting:
-            read.refuse("calls are waiting here; nothing can be restored over them")
+        line = self.parse_line(read)
         if read.revive:
-            return Room(self.options.limit), self.options.limit  # BH8
-        return self.epoch, self.options.limit - inside  # those inside hold it
+            return line, Room(self.options.limit), self.options.limit  # BH8
+        return line, self.epoch, self.options.limit - inside  # those inside hold it
 
     def adopt(self, parsed: "Any") -> None:
-        epoch, free = parsed
+        self.round, epoch, free = parsed
         epoch.free = free
         self.epoch = epoch

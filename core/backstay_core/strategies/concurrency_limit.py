@@ -164,7 +164,7 @@ class Slots(Queue):
         self.probed = 0  # when that was
         self.rest = options.probe_every_ns  # until the next one
         self.probing = False
-        self.window = Window(0)
+        self.window = Window(None)
 
     def places(self) -> int:
         return self.limit
@@ -192,7 +192,8 @@ class Slots(Queue):
         """Take note of an outcome, with so many calls inside, and set the limit if it ends the window."""
         window = self.window
         took = verdict - 1 if verdict > 0 else 0
-        if verdict == NEUTRAL or permit is not self.epoch or (self.probing and now - took < window.since):
+        since = now if window.since is None else window.since
+        if verdict == NEUTRAL or permit is not self.epoch or (self.probing and now - took < since):
             return
         # -- straight line
         window.calls = window.calls + 1
@@ -201,13 +202,12 @@ class Slots(Queue):
         window.peak = inside if inside > (peak := window.peak) else peak
         # -- end
         options = self.options
-        if window.calls == 1 and not self.probing and window.since == 0:
-            window.since = now  # the first of all
-        if window.calls >= options.window_calls and now - window.since >= options.window_ns:
-            self.set_anew(window, now)
+        window.since = since
+        if window.calls >= options.window_calls and now - since >= options.window_ns:
+            self.set_anew(window, since, now)
 
-    def set_anew(self, window: Window, now: int) -> None:
-        """The window is over (CL5 to CL11)."""
+    def set_anew(self, window: Window, since: int, now: int) -> None:
+        """The window that began at `since` is over (CL5 to CL11)."""
         options = self.options
         estimate, baseline, usual = self.estimate, self.baseline, self.usual
         probed, rest = self.probed, self.rest
@@ -230,7 +230,7 @@ class Slots(Queue):
             usual = limit
             rest = options.probe_every_ns
             if self.probing:
-                rest = max(rest, PAUSE * (now - window.since))
+                rest = max(rest, PAUSE * (now - since))
         elif options.algorithm != AIMD and (now - probed >= rest or limit >= 2 * usual):
             probing = True
             limit = max(options.least, -(-limit // 4))
@@ -255,24 +255,23 @@ class Slots(Queue):
         self.tell(now, "limit", limit)
 
     def body(self, now: int) -> "dict[str, Any]":
-        """Who waits is the host's affair, and the window begins anew: neither is saved."""
-        return {
-            "inside": self.limit - self.free - self.waiting,
-            "waiting": self.waiting,
-            "limit": self.limit,
-            "estimate": self.estimate,
-            "baseline": self.baseline,
-            "usual": self.usual,
-            "probed": max(0, now - self.probed),
-            "rest": self.rest,
-            "probing": int(self.probing),
-        }
+        return dict(
+            self.line(),
+            inside=self.limit - self.free - self.waiting,
+            limit=self.limit,
+            estimate=self.estimate,
+            baseline=self.baseline,
+            usual=self.usual,
+            probed=max(0, now - self.probed),
+            rest=self.rest,
+            probing=int(self.probing),
+            window=self.window.body(now),
+        )
 
     def parse(self, read: Reader, now: int) -> "Any":
         options = self.options
         then = now - read.elapsed
         inside = read.integer("inside", most=options.most)  # the limit may have shrunk
-        read.integer("waiting", most=options.queue)
         limit = read.integer("limit", least=options.least, most=options.most)
         estimate = read.integer("estimate", least=options.least * PPM, most=options.most * PPM)
         baseline = read.integer("baseline")
@@ -280,16 +279,16 @@ class Slots(Queue):
         probed = then - read.integer("probed")
         rest = read.integer("rest")
         probing = read.integer("probing", most=1) == 1
-        if self.waiting:
-            read.refuse("calls are waiting here; nothing can be restored over them")
+        line = self.parse_line(read)
+        window = Window.load(read.part(read.nested("window"), "window"), then, options.most)
         epoch = Room(limit) if read.revive else self.epoch  # CL3
         free = limit if read.revive else limit - inside
-        return limit, estimate, baseline, usual, probed, rest, probing, epoch, free, Window(then)
+        return line, limit, estimate, baseline, usual, probed, rest, probing, epoch, free, window
 
     def adopt(self, parsed: "Any") -> None:
         (
-            self.limit, self.estimate, self.baseline, self.usual, self.probed, self.rest, self.probing, epoch, free,
-            self.window,
+            self.round, self.limit, self.estimate, self.baseline, self.usual, self.probed, self.rest, self.probing,
+            epoch, free, self.window,
         ) = parsed  # fmt: skip
         epoch.free = free
         self.epoch = epoch

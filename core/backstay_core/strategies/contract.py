@@ -5,7 +5,8 @@ role        contract
 =========== =========================================================================================
 gate        ``admit(now, wake, caller)`` → a permit, a `Ticket` (wait) or a `Refusal`; ``poll(ticket, now)`` looks
             again; ``settle(permit, now, verdict)``; ``abandon(ticket, now)``; ``judge(failure, took)`` and
-            ``judge_value(value, took, late)`` → verdict, which is read by nobody but `settle`
+            ``judge_value(value, took, late)`` → verdict, which is read by nobody but `settle`; ``age(permit, now)``,
+            ``issued(age, now)``, ``regain(permit)`` and ``rejoin(ticket, now)``: how a call that moves holds on to it
 driver      ``again(call, failure, now, deadline)`` → the pause before the next attempt, or None to give up
 bound       ``delay_ns`` for what is inside it
 substitute  ``applies(failure)``, ``applies_to_value(value)``: a value in place of a call
@@ -71,10 +72,10 @@ class Ticket:
     `wake` is called from whichever thread lets it in, or finds that its time has changed; it must not block or run user
     code. Waiting ends by itself at `end`; `until` is when to poll next, at the latest. `status` says what has become of
     it, which any thread may change at any time: WAITING, GRANTED (there is a `permit`) or GONE. Its rank in the queue
-    is its `priority`, and then its `round` (see `priority`).
+    is its `priority`, then its `round` (see `priority`), then its `place` among those, from 1 (0: it has none yet).
     """
 
-    __slots__ = ("end", "next", "permit", "prev", "priority", "round", "status", "tenant", "until", "wake")
+    __slots__ = ("end", "next", "permit", "place", "prev", "priority", "round", "status", "tenant", "until", "wake")
     decision = WAITING
 
     def __init__(self, wake: "Callable[[], object]", end: int) -> None:
@@ -84,6 +85,7 @@ class Ticket:
         self.permit: "Permit | None" = None
         self.priority = 0
         self.round = 0
+        self.place = 0
         self.tenant = ""
         self.until = end
         self.end = end
@@ -149,3 +151,28 @@ class State:
 
     def adopt(self, parsed: "Any") -> None:
         """Take over what `parse` returned."""
+
+
+class Gate(State):
+    """What lets calls in. Its `epoch` is the permit that it gives."""
+
+    __slots__ = ()
+    ROLE = GATE
+    EPOCHS = 1  # that an outcome may still count in
+    epoch: "Any"
+
+    def orphan(self) -> Permit:
+        """A permit of an epoch that is over: nobody looks at it any more."""
+        raise NotImplementedError
+
+    def age(self, permit: "Any", now: int) -> "int | None":
+        """In which epoch a permit was issued: 0 for the present one; None if its outcome counts nowhere any more."""
+        return 0 if permit is self.epoch else None
+
+    def issued(self, age: "int | None", now: int) -> Permit:
+        """The permit of that `age`, for a call that holds one in a snapshot of this state."""
+        permit: Permit = self.orphan() if age is None else self.epoch
+        return permit
+
+    def regain(self, permit: "Any") -> None:
+        """Such a call goes on with its permit. The snapshot of the state has counted it already, if at all."""

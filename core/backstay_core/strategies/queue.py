@@ -10,7 +10,8 @@ Those who wait stand in one list, by rank; without `shed` and `fair` all ranks a
 
 from backstay_core.failure import NEUTRAL, NEVER, SnapshotError
 from backstay_core.options import Field
-from backstay_core.strategies.contract import GATE, GONE, GRANTED, WAITING, Permit, Refusal, State, Ticket
+from backstay_core.state import Reader
+from backstay_core.strategies.contract import GONE, GRANTED, WAITING, Gate, Permit, Refusal, Ticket
 from backstay_core.strategies.priority import ANYBODY, LEAST, Caller, withheld
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ class Room(Permit):
         self.free = free
 
 
-class Queue(State):
+class Queue(Gate):
     """A gate with `places` and a bounded queue before it.
 
     The options have `queue` (how many may wait), `wait_ns` (for how long; None: as long as their deadlines allow),
@@ -39,7 +40,6 @@ class Queue(State):
     """
 
     __slots__ = ("asks", "epoch", "head", "round", "tail", "waiting", "withheld")
-    ROLE = GATE
     FULL = ""  # reasons of refusals: no place and no room in the queue,
     OVER = ""  # waited for too long
     options: "Any"
@@ -59,7 +59,6 @@ class Queue(State):
         raise NotImplementedError
 
     def orphan(self) -> Room:
-        """A permit of an epoch that is over: nobody looks at it any more."""
         return Room(self.places())
 
     @property
@@ -103,17 +102,33 @@ class Queue(State):
     def enqueue(self, now: int, wake: "Callable[[], object]", caller: Caller = ANYBODY) -> "Ticket | None":
         """A place in the queue; None if it is full."""
         wait = self.options.wait_ns
-        ticket = Ticket(wake, NEVER if wait is None else now + wait)
+        ticket = self.ticket(wake, NEVER if wait is None else now + wait, caller)
         if self.asks:
-            self._rank(ticket, caller)
+            self._rank(ticket)
+        return ticket if self._join(ticket, now) else None
+
+    def ticket(self, wake: "Callable[[], object]", end: int, caller: Caller) -> Ticket:
+        """A ticket that is in no queue yet."""
+        ticket = Ticket(wake, end)
+        if self.asks:
+            ticket.priority = caller.priority if self.options.shed_ppm else 0
+            ticket.tenant = caller.tenant if self.options.fair else ""
+        return ticket
+
+    def _join(self, ticket: Ticket, now: int) -> bool:
+        """Let it stand where its rank says, if there is room."""
         room = self.options.queue
+        place = ticket.place
         joined = False
         while not joined:
-            before, after = self._gap(ticket) if self.asks else (self.tail, None)
+            before, after = self._gap(ticket, place) if self.asks or place else (self.tail, None)
+            if not place:
+                alike = before is not None and (before.priority, before.round) == (ticket.priority, ticket.round)
+                ticket.place = before.place + 1 if alike else 1  # type: ignore[union-attr]
             # -- straight line
             epoch = self.epoch
             if self.waiting >= room:
-                return None
+                return False
             if (self.head is after) if before is None else (before.next is after and before.status == WAITING):
                 ticket.prev = before
                 ticket.next = after
@@ -134,13 +149,11 @@ class Queue(State):
         except BaseException:  # an interrupt: nobody would ever come for this ticket
             self.abandon(ticket, now)
             raise
-        return ticket
+        return True
 
-    def _rank(self, ticket: Ticket, caller: Caller) -> None:
-        """Its rank among those who wait (PR3, PR4)."""
-        ticket.priority = caller.priority if self.options.shed_ppm else 0
+    def _rank(self, ticket: Ticket) -> None:
+        """Its round among those who wait (PR4)."""
         if self.options.fair:
-            ticket.tenant = caller.tenant
             ticket.round = self.round + 1
             other = self.tail
             while other is not None:
@@ -149,13 +162,12 @@ class Queue(State):
                     return  # its rounds rise from head to tail
                 other = other.prev
 
-    def _gap(self, ticket: Ticket) -> "tuple[Ticket | None, Ticket | None]":
-        """Between whom it belongs: behind all who are as important or more."""
+    def _gap(self, ticket: Ticket, place: int = 0) -> "tuple[Ticket | None, Ticket | None]":
+        """Between whom it belongs: behind all who are as important or more, but those of a later `place`."""
+        rank = (ticket.priority, ticket.round, place or NEVER)
         before = self.tail
         after = None
-        while before is not None and (
-            before.priority > ticket.priority or (before.priority == ticket.priority and before.round > ticket.round)
-        ):
+        while before is not None and (before.priority, before.round, before.place) > rank:
             after = before
             before = before.prev
         return before, after
@@ -238,13 +250,22 @@ class Queue(State):
         elif status == GRANTED:
             self.settle(ticket.permit, now, NEUTRAL)
 
-    def rejoin(self, now: int, wake: "Callable[[], object]", end: int, caller: Caller = ANYBODY) -> Ticket:
-        """A call that waited when a snapshot was taken waits again, behind those that are here already."""
-        ticket = self.enqueue(now, wake, caller)
-        if ticket is None:
+    def rejoin(self, ticket: Ticket, now: int) -> None:
+        """A call that waited when a snapshot was taken waits again, at its old place. Raises `SnapshotError` if there
+        is no room."""
+        if not self._join(ticket, now):
             raise SnapshotError(f"{self.options.KIND}: more calls wait than the options allow")
-        ticket.until = ticket.end = end
-        return ticket
+
+    def line(self) -> "dict[str, Any]":
+        """What there is to save of the queue. Who waits is the host's affair: calls that wait are only counted."""
+        return {"waiting": self.waiting, "round": self.round} if self.options.fair else {"waiting": self.waiting}
+
+    def parse_line(self, read: Reader) -> int:
+        """The round served last."""
+        read.integer("waiting", most=self.options.queue)
+        if self.waiting:
+            read.refuse("calls are waiting here; nothing can be restored over them")
+        return read.integer("round") if self.options.fair else 0
 
     def desert(self) -> None:
         """Nobody is inside or waits any more: the process has forked, and they stayed in the parent."""

@@ -13,7 +13,7 @@ TH4   With fewer than `minimum_calls` requests no call is refused.
 TH5   A call that runs and began in the current tenth or the one before is no request yet for TH3 and TH4: the server
       has hardly had time to accept it. One that runs for longer is a request that was not accepted.
 TH6   An outcome counts in the tenth in which its call began; calls that were in flight when the state was saved count
-      nowhere after it is restored.
+      nowhere after it is restored, unless they move with it.
 TH7   The k-th request in all, from 0, draws its number, where one is needed, as the first of stream k.
 
 The formula is that of *Site Reliability Engineering* (Beyer, Jones, Petoff, Murphy; O'Reilly 2016), chapter 21,
@@ -24,7 +24,7 @@ from backstay_core.failure import NEUTRAL, OK, Failure
 from backstay_core.options import PPM, Field, Options
 from backstay_core.rng import stream
 from backstay_core.state import Reader
-from backstay_core.strategies.contract import GATE, Permit, Refusal, State, Ticket
+from backstay_core.strategies.contract import GATE, Gate, Permit, Refusal, Ticket
 from backstay_core.strategies.priority import ANYBODY, Caller
 
 TYPE_CHECKING = False
@@ -77,11 +77,11 @@ class Tenth(Permit):
         self.accepted = 0
 
 
-class Tally(State):
+class Tally(Gate):
     """The state of one throttle."""
 
     __slots__ = ("asked", "epoch", "seed", "width")
-    ROLE = GATE
+    EPOCHS = TENTHS
     options: Throttle
 
     def __init__(self, options: Throttle, seed: int = 0) -> None:
@@ -89,7 +89,7 @@ class Tally(State):
         self.seed = seed
         self.width = -(-options.window_ns // TENTHS)
         self.asked = 0  # numbers the draws
-        self.epoch = Tenth(0, None)  # the newest
+        self.epoch: Tenth = Tenth(0, None)  # the newest
 
     def admit(
         self, now: int, wake: "Callable[[], object] | None" = None, caller: Caller = ANYBODY
@@ -177,9 +177,37 @@ class Tally(State):
 
     abandon = poll
 
-    def orphan(self) -> Tenth:
-        """A permit that nobody counts (TH6)."""
+    def orphan(self) -> Tenth:  # TH6
         return Tenth(0, None)
+
+    def age(self, permit: "Any", now: int) -> "int | None":
+        """How many tenths ago it was issued."""
+        newest = max(now // self.width, self.epoch.number)
+        tenth: "Tenth | None" = self.epoch
+        while tenth is not None and tenth is not permit:
+            tenth = tenth.older
+        return None if tenth is None or tenth.number <= newest - TENTHS else newest - tenth.number
+
+    def issued(self, age: "int | None", now: int) -> Tenth:
+        if age is None:
+            return self.orphan()
+        tenth: "Tenth | None" = self.epoch
+        number = max(now // self.width, self.epoch.number) - age
+        newer: "Tenth | None" = None
+        while tenth is not None and tenth.number > number:
+            newer = tenth
+            tenth = tenth.older
+        if tenth is None or tenth.number < number:  # there are only calls in flight that began in it
+            tenth = Tenth(number, tenth)
+            if newer is None:
+                self.epoch = tenth
+            else:
+                newer.older = tenth
+        return tenth
+
+    def regain(self, permit: Tenth) -> None:
+        permit.running += 1
+        permit.requests += 1
 
     def desert(self) -> None:
         """The process has forked, and the calls in flight stayed in the parent: they are forgotten here."""

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from backstay_core.strategies.bulkhead import Places
     from backstay_core.strategies.concurrency_limit import Slots
     from backstay_core.strategies.inject import Faults
-    from backstay_core.strategies.rate_limit import Pace
     from backstay_core.strategies.retry import Retrier
+    from backstay_core.strategies.turns import Pace
 
 
 class Handle:

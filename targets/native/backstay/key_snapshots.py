@@ -5,7 +5,7 @@ from __future__ import annotations
 from backstay.key_policy import LOCK
 from backstay_core.failure import ConfigurationError, shown
 from backstay_core.options import CHECKS, Field
-from backstay_core.state import Reader, seal
+from backstay_core.state import Fields, Reader, seal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _plain(key: Any) -> Any:
     raise ConfigurationError(f"a snapshot holds keys of texts, whole numbers and tuples of them; got {shown(key)}")
 
 
-def _key_of(data: Any, read: Reader) -> Any:
+def _key_of(data: Any, read: Fields) -> Any:
     if data is None or type(data) in (str, int, bool):
         return data
     if not isinstance(data, (list, tuple)):
