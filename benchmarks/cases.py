@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from backstay import CircuitBreaker
-from benchmarks import baselines, stacks
+from benchmarks import baselines, gates, stacks
 from benchmarks.baselines import KEY, afetch, asuspend, fail, fetch, sometimes
 
 #  how a call must end, looked at before and after the timing
@@ -95,6 +95,15 @@ CASES = (
          lambda: stacks.injecting()(fetch)),
     Case("one-breaker", "sync: one CircuitBreaker", WRAPPER, _wrapper, lambda: stacks.breaker()(fetch),
          peers="breaker"),
+    Case("gate-bulkhead", "sync: one Bulkhead", WRAPPER, _wrapper, lambda: gates.bulkhead()(fetch)),
+    Case("gate-shedding", "sync: one Bulkhead with `shed`", WRAPPER, _wrapper, lambda: gates.shedding()(fetch)),
+    Case("gate-rate-limit", "sync: one RateLimit, token bucket", WRAPPER, _wrapper,
+         lambda: gates.rate_limit()(fetch)),
+    Case("gate-rate-window", "sync: one RateLimit, sliding window", WRAPPER, _wrapper,
+         lambda: gates.rate_window()(fetch)),
+    Case("gate-concurrency-limit", "sync: one ConcurrencyLimit", WRAPPER, _wrapper,
+         lambda: gates.concurrency_limit()(fetch)),
+    Case("gate-throttle", "sync: one Throttle", WRAPPER, _wrapper, lambda: gates.throttle()(fetch)),
     Case("async-five", "async: the four and an attempt Timeout", AWRAPPER, _awrapper,
          lambda: stacks.five_by_attempt()(afetch), asynchronous=True, peers="five", guarded=afetch),
     Case("async-six", "async: the four, total and attempt Timeout", AWRAPPER, _awrapper,
@@ -113,6 +122,14 @@ CASES = (
     Case("refused-answered", "refusal: answered by a Fallback", RAISE, lambda: fail, stacks.refused_and_answered),
     Case("refused-async", "refusal: async, below Timeouts", RAISE, lambda: baselines.afail, stacks.refused_async,
          ends=REFUSED, asynchronous=True),
+    Case("refused-bulkhead", "refusal: a Bulkhead", RAISE, lambda: fail, gates.refused_by_bulkhead, ends=REFUSED),
+    Case("refused-shedding", "refusal: a Bulkhead with `shed`", RAISE,
+         lambda: fail, gates.refused_by_shedding, ends=REFUSED),
+    Case("refused-rate-limit", "refusal: a RateLimit", RAISE,
+         lambda: fail, gates.refused_by_rate_limit, ends=REFUSED),
+    Case("refused-concurrency-limit", "refusal: a ConcurrencyLimit", RAISE,
+         lambda: fail, gates.refused_by_concurrency_limit, ends=REFUSED),
+    Case("refused-throttle", "refusal: a Throttle", RAISE, lambda: fail, gates.refused_by_throttle, ends=REFUSED),
     Case("three-retry", "three failing attempts: Retry alone", LOOP, lambda: baselines.three_attempts(fail),
          lambda: stacks.retrying()(fail), ends=FAILS, peers="retry", guarded=fail),
     Case("three-four", "three failing attempts: the four", LOOP, lambda: baselines.three_attempts(fail), burst,
