@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,3 +98,22 @@ def test_flights_go_on_when_all_is_forgotten() -> None:
     entries.keep("b", 1, None, 0)
     entries.clear()
     assert (len(entries), entries.flight("a")) == (0, flight)
+
+
+def test_a_landing_that_is_interrupted_is_repeated():
+    """Whoever waits is woken, and nobody is forgotten."""
+    entries = Entries(1)
+    flight = entries.take_off("key", None)
+    woken: list[str] = []
+
+    def interrupted() -> None:
+        woken.append("first")
+        if len(woken) == 1:
+            raise KeyboardInterrupt
+
+    flight.waiters += [interrupted, lambda: woken.append("second")]
+    with pytest.raises(KeyboardInterrupt):
+        entries.land(flight, failed=True)
+    entries.land(flight, failed=False)
+    assert woken == ["first", "first", "second"]
+    assert (flight.failed, flight.waiters) == (True, [])

@@ -19,6 +19,8 @@ from backstay.drivers import interpreted
 from backstay.keeping import REFRESHING, Keeping
 from backstay.kept import NOTHING, kept_by
 from backstay_core.entries import Entries
+from backstay_core.execution import ABORT, Execution
+from tests.support.holding import holds
 from tests.support.trio_world import TrioWorld
 from tests.support.virtual import ManualPorts, Stuck
 from tests.support.worlds import InterpretedPolicy, LoopWorld, Script, SyncWorld
@@ -352,6 +354,32 @@ def test_a_call_in_the_background_waits_for_no_fetch_further_out(policies: type[
         return Keeping(policy, len, (), {}).look(outer)
 
     assert copy_context().run(in_the_background) is NOTHING
+
+
+class Interrupted(Execution):
+    """An interrupt comes as the call gives back what it holds."""
+
+    __slots__ = ()
+
+    def step(self, event: tuple[Any, ...], now: int) -> list[tuple[Any, ...]]:
+        actions = super().step(event, now)
+        if event[0] == ABORT:
+            raise KeyboardInterrupt
+        return actions
+
+
+@pytest.mark.parametrize("strategies", [(Cache(60),), (Cache(60), Hedge(5, idempotent=True))], ids=len)
+@pytest.mark.parametrize("kind", [SyncWorld, LoopWorld, TrioWorld])
+def test_a_call_that_is_interrupted_as_it_ends_fetches_no_more(kind: Any, strategies: tuple[Any, ...]):
+    world = kind(InterpretedPolicy)
+    policy = world.policy(*strategies)
+    policy.EXECUTION = Interrupted
+    with pytest.raises((KeyboardInterrupt, BaseExceptionGroup)):  # a nursery's group
+        world.run(policy(world.function(Script(DOWN))))
+    assert holds(policy.layers[0]) == 0
+    if kind is LoopWorld:
+        world.runner.run(asyncio.sleep(0))
+    world.close()
 
 
 def test_a_lookup_in_a_loop_of_another_time_is_refused(policies: type[Policy]):

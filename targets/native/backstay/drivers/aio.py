@@ -183,9 +183,11 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
     finally:
         event = (ABORT,)
         outcome = made = actions = action = None  # the exception's traceback holds this frame: no cycle
-        execution.step(event, clock())
-        if keeping is not None:
-            keeping.leave()
+        try:
+            execution.step(event, clock())
+        finally:
+            if keeping is not None:
+                keeping.leave()
 
 
 #  losers of races that are won, and calls in the background, until they have ended

@@ -92,7 +92,9 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
             keeping.completed(race.over[1], result)
         return result
     finally:
-        race.leave()
-        if keeping is not None:
-            keeping.leave()
+        try:
+            race.leave()
+        finally:
+            if keeping is not None:
+                keeping.leave()
         race.outcomes.clear()

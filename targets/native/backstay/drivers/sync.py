@@ -108,6 +108,8 @@ def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...], kwa
     finally:
         event = (ABORT,)
         outcome = actions = action = None  # the exception's traceback holds this frame: no cycle
-        execution.step(event, clock())
-        if keeping is not None:
-            keeping.leave()
+        try:
+            execution.step(event, clock())
+        finally:
+            if keeping is not None:
+                keeping.leave()

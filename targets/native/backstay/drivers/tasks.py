@@ -53,6 +53,8 @@ async def run(policy: Policy, function: Callable[..., Any], args: tuple[Any, ...
         raise call.error(action)
     finally:
         event = action = None  # the exception's traceback holds this frame: no cycle
-        call.leave()
-        if keeping is not None:
-            keeping.leave()
+        try:
+            call.leave()
+        finally:
+            if keeping is not None:
+                keeping.leave()
