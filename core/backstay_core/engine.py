@@ -260,8 +260,7 @@ class Engine:
             known = ", ".join(commands) or "nothing"
             raise EngineError("invalid-command", f"{layer.options.KIND} takes {known}; got {command[:40]!r}")
         getattr(layer, command.replace("-", "_"))(now)
-        for each in self.policies:
-            self.policies[each].refresh()
+        self.refresh()
 
     def snapshot_policy(self, policy: int, now: int, wall: "int | None") -> str:
         """The policy's own snapshot, as `Policy.snapshot` of the native target makes it."""
@@ -278,6 +277,12 @@ class Engine:
             found.restore(data, now, mode, wall)
         except SnapshotError as error:
             raise EngineError("invalid-snapshot", str(error)) from None
+        self.refresh()
+
+    def refresh(self) -> None:
+        """A strategy may have been switched on or off, for every policy that shares it."""
+        for each in self.policies:
+            self.policies[each].refresh()
 
 
 def check(value: int, most: int = MOST) -> None:

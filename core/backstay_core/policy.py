@@ -98,7 +98,7 @@ class Policy:
         self._fingerprint = ""
 
     def refresh(self) -> None:
-        """Look anew at what its strategies need of a call; to be called when one was switched on or off by hand."""
+        """Look anew at what its strategies need of a call; to be called when one was switched on or off."""
         self.draws = any(layer.draws for layer in self.layers)
         self.bounded = any(layer.ROLE == BOUND for layer in self.layers)
         self.asks = any(layer.asks for layer in self.layers)
@@ -153,6 +153,7 @@ class Policy:
         for layer, state in zip(self.layers, parsed):
             layer.adopt(state)
         self.calls = calls
+        self.refresh()  # an Inject may be on now
 
     def to_data(self) -> "dict[str, Any]":
         """The configuration-file form. Raises `ConfigurationError` where an option is code."""

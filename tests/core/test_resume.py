@@ -311,3 +311,25 @@ def test_an_engine_takes_over_as_many_calls_as_it_may_hold_and_no_rows_that_it_d
         with pytest.raises(EngineError, match=why):
             engine_state.restore(engine, json.dumps(bad), "resume", 0, None)
         assert engine_state.snapshot(engine, 0, None) == before
+
+
+def test_an_inject_that_a_snapshot_switches_on_draws_for_all_who_share_it():
+    """Of twenty calls through each policy some meet the fault and some do not."""
+
+    def an_engine(enabled: bool) -> Engine:
+        engine = Engine()
+        strategies = [{"shared": "fault"}]
+        policies = {name: {"strategies": strategies, "seed": 1} for name in ("one", "other")}
+        engine.load(json.dumps({"shared": {"fault": {"kind": "inject", "rate": 0.5}}, "policies": policies}), 0)
+        if enabled:
+            engine.control(1, 0, "enable", 0)
+        return engine
+
+    def attempts(engine: Engine, policy: int) -> int:
+        return sum(engine.begin(policy, 0, None, False)[1] == ATTEMPT for _ in range(20))
+
+    on = an_engine(True).snapshot_policy(1, 0, None)
+    engine = an_engine(False)
+    assert [attempts(engine, policy) for policy in (1, 2)] == [20, 20]
+    engine.restore_policy(1, on, "resume", 0, None)
+    assert all(0 < attempts(engine, policy) < 20 for policy in (1, 2))

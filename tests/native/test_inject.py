@@ -20,6 +20,7 @@ from backstay import (
     Retry,
     TimedOut,
     Timeout,
+    shared,
 )
 from backstay.drivers.interpreted import free_threaded
 from backstay.errors import classify
@@ -129,6 +130,33 @@ def test_switched_on_and_off_while_it_runs(world: World):
     before = policy[Inject].injected
     assert injected() == 0
     assert heard == ["switched_on", *["injected"] * before, "switched_off"]
+
+
+def test_switched_on_and_off_by_a_snapshot(world: World):
+    """Of all policies that share it; functions guarded before go by it at once."""
+    fault = shared("fault", Inject(rate=0.5, failure="internal"))
+    one, other = world.policy(fault, name="one", seed=4), world.policy(fault, name="other", seed=4)
+    guarded = [policy(world.function(Script(*[(0, "fine")] * 40))) for policy in (one, other)]
+
+    def injected() -> list[int]:
+        found = [0, 0]
+        for i in [0, 1] * 10:
+            try:
+                assert world.run(guarded[i]) == "fine"
+            except Injected:
+                found[i] += 1
+        return found
+
+    assert injected() == [0, 0]
+    off = one.snapshot(0)
+    one[Inject].enable()
+    on = one.snapshot(0)
+    one.restore(off, 0, "resume")
+    assert injected() == [0, 0]
+    one.restore(on, 0, "resume")
+    assert all(0 < count < 10 for count in injected())
+    one.restore(off, 0, "revive")
+    assert injected() == [0, 0]
 
 
 @pytest.mark.parametrize("failure", ["throttle", Broken])

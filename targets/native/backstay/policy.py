@@ -18,13 +18,14 @@ from backstay.drivers.operation import (
     flags_to_guard,
 )
 from backstay.frames import compiler
-from backstay.handles import Handle, handle_of
+from backstay.handles import Handle, handle_of, switched
 from backstay.watching import listen
 from backstay_core import policy as core
 from backstay_core.execution import Execution
 from backstay_core.failure import ConfigurationError
 from backstay_core.options import Field, Options
 from backstay_core.policy import Shared
+from backstay_core.strategies.contract import FAULT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,6 +122,12 @@ class Policy(core.Policy):
         super().refresh()
         if self.looks:  # loaded now: a signal handler's call cannot go on with half of it
             import backstay.keeping  # noqa: F401  # pyright: ignore[reportUnusedImport]
+
+    def restore(self, data: Any, now: int, mode: str, wall: int | None = None) -> None:
+        super().restore(data, now, mode, wall)
+        for layer in self.layers:
+            if layer.ROLE == FAULT:
+                switched(layer)
 
     def _go_by(self, ports: Ports) -> None:
         self._ports = ports
@@ -237,7 +244,7 @@ class Policy(core.Policy):
             return follow_change(self)
 
     def _switched(self) -> None:
-        """One of its strategies was switched on or off by hand."""
+        """One of its strategies was switched on or off."""
         with interpreted.LOCK, compiler.LOCK:
             self.refresh()
             self._renew_frames()
