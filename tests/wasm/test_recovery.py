@@ -104,6 +104,86 @@ def test_who_waited_for_the_lost_call_is_told(engine_of: Callable[..., Engine]):
     assert engine.step(waiting.call, "wake", now=1).action == "attempt"
 
 
+WAITING = {"policies": [{"name": "p", "strategies": [{"kind": "bulkhead", "limit": 1, "queue": 1}]}]}
+
+
+def spoil(engine: Engine) -> None:
+    """A journal that cannot be told again."""
+    engine._inside.journal.append(("begin", (99, 0, None, False, None), None))
+
+
+def test_who_waits_is_told_that_his_call_is_forgotten(engine_of: Callable[..., Engine]):
+    engine = engine_of(WAITING)
+    rung: list[int] = []
+    engine.begin("p", 0)
+    waiting = engine.begin("p", 0, wake=lambda: rung.append(1))
+    spoil(engine)
+    poison(engine)
+    with pytest.raises(CallLost):
+        engine.report(0)
+    assert rung == [1]
+    with pytest.raises(EngineError) as caught:
+        engine.step(waiting.call, "wake", now=1)
+    assert caught.value.kind == "closed"
+
+
+def test_a_guarded_call_that_is_forgotten_is_lost(engine_of: Callable[..., Engine]):
+    engine = engine_of(POLICIES)
+
+    def operation() -> str:
+        spoil(engine)
+        poison(engine)
+        with pytest.raises(CallLost):
+            engine.report(0)
+        return "in vain"
+
+    with pytest.raises(CallLost) as caught:
+        engine.policy("free").call(operation)
+    assert caught.value.call == 1
+
+
+def test_a_restore_tells_who_waits(engine_of: Callable[..., Engine]):
+    engine = engine_of(WAITING)
+    empty = engine.snapshot(0)
+    rung: list[int] = []
+    engine.begin("p", 0)
+    engine.begin("p", 0, wake=lambda: rung.append(1))
+    engine.restore(empty, 1)
+    assert rung == [1]
+
+
+@pytest.mark.parametrize("told_again", [{"action": "wait", "token": 0}, {"more": {"woken": [3]}}])
+def test_a_call_that_is_told_something_else_again_is_closed(
+    engine_of: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, told_again: dict[str, Any]
+):
+    """What the host has carried out is no longer what the engine believes; or somebody is let in who was not told."""
+    engine = engine_of(POLICIES)
+    rung: list[int] = []
+    kept, other = engine.begin("p", 0), engine.begin("p", 0)
+    engine.begin("p", 0)
+    assert engine.begin("p", 0, wake=lambda: rung.append(1)).action == "wait"
+    call = Instance.call
+
+    def differing(self: Instance, name: str, args: Any) -> Any:
+        answer = call(self, name, args)
+        if self.patience > 1 and name == "begin" and answer.call == other.call:
+            return answer._replace(**told_again)
+        return answer
+
+    poison(engine)
+    monkeypatch.setattr(Instance, "call", differing)
+    with pytest.raises(CallLost):
+        engine.report(0)
+    assert (engine._inside.incomplete, rung) == (0, [1])
+    assert engine.step(kept.call, "ok", kept.token, now=1).over
+    if "action" in told_again:
+        with pytest.raises(EngineError) as caught:
+            engine.step(other.call, "ok", other.token, now=1)
+        assert caught.value.kind == "closed"
+    else:
+        assert engine.step(other.call, "ok", other.token, now=1).over
+
+
 def random_traffic(engine: Any, core: CoreEngine, steps: int, seed: int, breaks: float) -> int:
     """The same events for both; whenever the engine loses a call, the other one's is closed. Decisions must agree."""
     rng = Random(seed)
@@ -161,7 +241,7 @@ def test_it_decides_like_an_engine_that_never_broke(engine_of: Callable[..., Eng
 def test_what_cannot_be_brought_back_is_forgotten_and_no_handle_given_twice(engine_of: Callable[..., Engine]):
     engine = engine_of(POLICIES)
     calls = [engine.begin("free", 0).call for _ in range(5)]
-    engine._inside.journal.append(("begin", (99, 0, None, False, None)))  # a journal that cannot be told again
+    spoil(engine)
     poison(engine)
     with pytest.raises(CallLost):
         engine.step(calls[0], "wake", now=0)

@@ -151,16 +151,26 @@ class Engine:
         return str(self._ask("snapshot", (now, wall)))
 
     def restore(self, snapshot: str, now: int, mode: str = "resume", wall: int | None = None) -> None:
-        """Become what the snapshot says. Calls of this engine are forgotten."""
+        """Become what the snapshot says. Calls of this engine that it does not know are lost.
+
+        Times in it are relative: of calls that live on, alarms stay only with the snapshot's own `now`, or with `wall`
+        on both sides; otherwise they move by as much as `now` has moved (see `docs/wasm-host.md`).
+        """
         with self._lock:
             self._tell("restore", (snapshot, mode, now, wall))
-            self._wakes.clear()
+            wakes, self._wakes = self._wakes, {}
             self._inside.take_snapshot()
             report = self.report(now)
             self._inside.begun = int(report["begun"])
             self.names = {row["name"]: int(row["policy"]) for row in report["policies"]}
-            documents = json.loads(snapshot)["state"]["documents"]
-            self._configured = {name: row for text, *_ in documents for name, row in _rows(text)}
+            state = json.loads(snapshot)["state"]
+            self._configured = {name: row for text, *_ in state["documents"] for name, row in _rows(text)}
+            known = {row[0] for row in state["calls"]} if mode == "resume" else ()
+            self._wakes = wakes
+            lost = [call for call in wakes if call not in known]
+            self._ring(lost)  # or they would wait for ever
+            for call in lost:
+                wakes.pop(call, None)
 
     def snapshot_policy(self, policy: int | str, now: int, wall: int | None = None) -> dict[str, Any]:
         """One policy's state, as `backstay.Policy.snapshot` gives it."""
@@ -238,9 +248,7 @@ class Engine:
                 self._wakes.pop(call, None)
             raise CallLost(trap.kind, f"{name}: {trap.message}; the instance was replaced", call) from None
         finally:
-            if self._inside.woken:
-                woken, self._inside.woken = self._inside.woken, []
-                self._ring(woken)
+            self._ring_after_a_replacement()
 
     def _ask(self, name: str, args: tuple[Any, ...]) -> Any:
         with self._lock:
@@ -250,6 +258,15 @@ class Engine:
                 return self._inside.ask(name, args)
             except Trap as trap:
                 raise CallLost(trap.kind, f"{name}: {trap.message}; the instance was replaced") from None
+            finally:
+                self._ring_after_a_replacement()
+
+    def _ring_after_a_replacement(self) -> None:
+        inside = self._inside
+        if inside.woken or inside.all_woken:
+            woken = [*self._wakes] if inside.all_woken else inside.woken
+            inside.woken, inside.all_woken = [], False
+            self._ring(woken)
 
     def _done(self, decision: Decision) -> Decision:
         if decision.more is not None and decision.woken:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from backstay_core.canonical import dumps
+from backstay_core.documents import EngineError
 from backstay_core.execution import (
     ABORT,
     ATTEMPT,
@@ -23,7 +24,7 @@ from backstay_core.execution import (
     WAIT,
 )
 from backstay_core.failure import KINDS, NEVER, Failure
-from backstay_wasm.values import failure_from
+from backstay_wasm.values import CallLost, failure_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from backstay_wasm.values import Decision
 
     Action = tuple[Any, ...]
+
+GONE = ("closed", "unknown-call")  # what an engine says of a call that it has lost
 
 
 class RemoteExecution:
@@ -57,7 +60,7 @@ class RemoteExecution:
         self.failures: dict[int, Failure] = {}  # that were reported, by token
 
     def step(self, event: Action, now: int) -> list[Action]:
-        """As `Execution.step`. Raises `CallLost` when the instance breaks at this event."""
+        """As `Execution.step`. Raises `CallLost` when the instance breaks at this event, or has lost the call."""
         kind = event[0]
         mode = self.mode
         if kind == START:
@@ -76,13 +79,18 @@ class RemoteExecution:
         self.mode = OVER
         if kind == ABORT:
             return self._actions(engine.close(self.call, now))
-        if kind == OK:
-            decision = engine.step(self.call, OK, event[1], now=now, detail=self.policy.label(event[2]))
-        elif kind == ERROR:
-            self.failures[event[1]] = event[2]
-            decision = engine.step(self.call, ERROR, event[1], now=now, detail=written(event[2]))
-        else:
-            decision = engine.step(self.call, kind, now=now)
+        try:
+            if kind == OK:
+                decision = engine.step(self.call, OK, event[1], now=now, detail=self.policy.label(event[2]))
+            elif kind == ERROR:
+                self.failures[event[1]] = event[2]
+                decision = engine.step(self.call, ERROR, event[1], now=now, detail=written(event[2]))
+            else:
+                decision = engine.step(self.call, kind, now=now)
+        except EngineError as error:
+            if error.kind in GONE:
+                raise CallLost("trap", f"call {self.call}: the engine went on without it", self.call) from None
+            raise
         self.mode = mode
         return self._actions(decision)
 

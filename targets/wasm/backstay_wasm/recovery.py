@@ -3,7 +3,8 @@
 The engine inside is deterministic (same inputs, same decisions), so the journal of inputs *is* the state. When an
 instance becomes unusable, a new one takes over the last snapshot and is told everything since, except the one input at
 which the old one broke; in its place the call that it belonged to is closed, as if its caller had gone. So nothing is
-lost but that call: every outcome that was ever reported counts.
+lost but that call: every outcome that was ever reported counts. Each decision is compared with the one that was given:
+a call that would be told something else is not where its host believes, and is closed too.
 
 A snapshot is taken when the journal holds `FEWEST` inputs, or `PER_CALL` for every call in flight, whichever is more,
 so that it costs each step about the same whatever the number of calls, and a replacement stays short. An engine that
@@ -24,7 +25,7 @@ from backstay_core.canonical import dumps
 from backstay_core.documents import EngineError
 from backstay_wasm.instance import Instance
 from backstay_wasm.marshal import Trap
-from backstay_wasm.values import IncompatibleComponent
+from backstay_wasm.values import Decision, IncompatibleComponent
 
 FEWEST = 192
 PER_CALL = 8
@@ -36,6 +37,10 @@ OF_CALLS = ("begin", "step", "close")
 UNSURE = ("internal", "out-of-memory")
 
 
+#  what was told, and the answer; None: nobody has acted on the answer
+Entry = tuple[str, tuple[Any, ...], Any]
+
+
 class Recovering:
     """Calls into an instance, made anew by `make` whenever it breaks. Not safe from several threads at once."""
 
@@ -44,11 +49,12 @@ class Recovering:
         self.instance: Instance | None = make()
         self.spare: Instance | None = None
         self.snapshot: tuple[str, int] | None = None  # and when it was taken
-        self.journal: list[tuple[str, tuple[Any, ...]]] = []
+        self.journal: list[Entry] = []
         self.due = FEWEST
         self.now = 0  # the latest time that was told
         self.begun = 0  # the latest handle that was given
         self.woken: list[int] = []  # by calls that were closed in a replacement
+        self.all_woken = False  # calls are gone, and who waits does not know whether his is
         self.replacements = 0
         self.incomplete = 0  # replacements in which all calls in flight were lost
         self._busy = False
@@ -82,20 +88,21 @@ class Recovering:
         if len(self.journal) >= self.due:
             self.take_snapshot()
             inside = self._inside()
-        self.journal.append((name, args))
+        self.journal.append((name, args, None))
         try:
             result = inside.call(name, args)
         except (EngineError, Trap) as error:
             self.journal.pop()
             if isinstance(error, Trap) or error.kind in UNSURE:
                 if name in ("step", "close"):
-                    self.journal.append(("close", (args[0], self.now)))
+                    self.journal.append(("close", (args[0], self.now), None))
                 self.replace()
             raise
         except BaseException:  # Ctrl-C: was it told or not? Let it not have been.
             self.journal.pop()
             self.replace()
             raise
+        self.journal[-1] = (name, args, result)
         if name == "restore":
             self.now = args[2]  # possibly another clock
         elif name in NOWS:
@@ -166,26 +173,49 @@ class Recovering:
         inside.call("restore", (text, "revive", self.now, None))
         self.snapshot = (text, self.now)
         self.journal.clear()
+        self.all_woken = True
 
-    def _rebuild(self, mode: str, journal: list[tuple[str, tuple[Any, ...]]]) -> Instance:
+    def _rebuild(self, mode: str, journal: list[Entry]) -> Instance:
         if self.instance is not None:
             self.instance.close()
             self.instance = None
         inside, self.spare = self.spare or self._make(), None
         inside.patience = PATIENCE
-        woken: list[int] = []
         if self.snapshot is not None:
             inside.call("restore", (self.snapshot[0], mode, self.snapshot[1], None))
-        for number, (name, args) in enumerate(journal):
-            try:
-                answer = inside.call(name, args)
-            except EngineError:
-                if name != "close":
-                    raise
-            else:
-                if name == "close" and number == len(journal) - 1:  # who was woken earlier has been told
-                    woken = answer.woken
-        self.woken.extend(woken)
+        closing: list[Entry] = [("close", (call, self.now), None) for call in self._tell_again(inside, journal)]
+        self._tell_again(inside, closing)
+        self.journal += closing
         inside.patience = 1
         self.instance = inside
         return inside
+
+    def _tell_again(self, inside: Instance, journal: list[Entry]) -> list[int]:
+        """The calls that were told something else this time."""
+        astray: dict[int, None] = {}
+        for name, args, told in journal:
+            try:
+                answer = inside.call(name, args)
+            except EngineError:
+                if name not in ("step", "close"):
+                    raise
+                if told is not None:
+                    astray[args[0]] = None
+                continue
+            if name not in OF_CALLS or answer == told:
+                continue
+            if told is None:
+                self.woken.extend(answer.woken)  # who is woken by the others has been told
+                continue
+            self.all_woken = True
+            if answer.call != told.call:
+                raise EngineError("internal", f"call {told.call} has become call {answer.call}")
+            if acts(answer) != acts(told):
+                astray[told.call] = None
+        return list(astray)
+
+
+def acts(decision: Decision) -> tuple[Any, ...]:
+    """What a decision asks of the host of its own call."""
+    more = {name: value for name, value in (decision.more or {}).items() if name != "woken"}
+    return (*decision[:4], more)

@@ -4,16 +4,22 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { CallLost, Engine } from "backstay";
 
-const PLAIN = { policies: [{ name: "p", strategies: [{ kind: "bulkhead", limit: 2 }] }] };
+const PLAIN = { policies: [{ name: "p", strategies: [{ kind: "bulkhead", limit: 2, queue: 1 }] }] };
 
 /** The memories of all instances that were made since. */
 const memories = [];
 const instantiate = WebAssembly.instantiate;
 WebAssembly.instantiate = async (...args) => {
   const made = await instantiate(...args);
-  memories.push(...Object.values(made.exports ?? {}).filter((each) => each instanceof WebAssembly.Memory));
+  const found = Object.values(made.exports ?? {}).filter((each) => each instanceof WebAssembly.Memory);
+  memories.push(...found);
+  if (found.length && spoiling) {
+    spoiling -= 1;
+    poison();
+  }
   return made;
 };
+let spoiling = 0; // how many instances to come break when they are used
 
 beforeEach(() => (memories.length = 0));
 
@@ -106,6 +112,92 @@ test("a guarded call goes on in the new instance, and one that begins meanwhile 
   assert.equal(await policy.call(() => "next"), "next");
   assert.equal(await kept, "kept");
   assert.equal(mine.replacements, 1);
+  mine.shut();
+});
+
+test("calls that cannot be brought back are lost, those that run and those that wait", async () => {
+  const strategies = [{ kind: "bulkhead", limit: 1, queue: 1 }];
+  const mine = await Engine.load({ policies: [{ name: "p", strategies }] });
+  const policy = mine.policy("p");
+  const held = Promise.withResolvers();
+  const calls = [policy.call(() => held.promise), policy.call(() => "never")];
+  await new Promise((resolve) => setImmediate(resolve)); // both have begun
+  poison();
+  spoiling = 1; // the journal cannot be told to the next instance either
+  assert.throws(() => mine.report(), CallLost);
+  await mine.ready();
+  await assert.rejects(calls[1], CallLost);
+  held.resolve("in vain");
+  await assert.rejects(calls[0], CallLost);
+  assert.equal(await policy.call(() => "next"), "next");
+  mine.shut();
+});
+
+test("a restore ends the calls that it does not know", async () => {
+  const mine = await Engine.load({ policies: [{ name: "p", strategies: [{ kind: "bulkhead", limit: 1, queue: 1 }] }] });
+  const empty = mine.snapshot();
+  const held = Promise.withResolvers();
+  const calls = [mine.policy("p").call(() => held.promise), mine.policy("p").call(() => "never")];
+  await new Promise((resolve) => setImmediate(resolve));
+  mine.restore(empty);
+  await assert.rejects(calls[1], CallLost);
+  held.resolve("in vain");
+  await assert.rejects(calls[0], CallLost);
+  mine.shut();
+});
+
+test("a call that is told something else again is closed, and who waits looks again", async () => {
+  const strategies = [{ kind: "hedge", after: 1, idempotent: true }];
+  const mine = await Engine.load({ policies: [...PLAIN.policies, { name: "raced", strategies }] });
+  const rung = [];
+  const [kept, , other] = [mine.begin("p", 1n), mine.begin("p", 1n), mine.begin("raced", 1n)];
+  mine.begin("p", 1n, { wake: () => rung.push(1) });
+  poison();
+  assert.throws(() => mine.report(1n), CallLost);
+  const { parse } = JSON;
+  JSON.parse = (text) => ({ ...parse(text), before: [["attempt", 7, null]] });
+  await mine.ready();
+  JSON.parse = parse;
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(rung, [1]);
+  assert.throws(() => mine.step(other.call, "ok", { token: 1n, now: 2n }), { kind: "closed" });
+  assert.ok(mine.step(kept.call, "ok", { token: kept.token, now: 2n }).over);
+  mine.shut();
+});
+
+test("an engine in use has a spare instance, and one that breaks too is no loss", async () => {
+  const mine = await Engine.load(PLAIN);
+  const { call, token } = mine.begin("p", 1n);
+  const make = WebAssembly.instantiate;
+  for (const spoilt of [false, true]) {
+    for (let i = 0; i < 300; i += 1) mine.step(call, "wake", { now: 1n });
+    while (memories.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    const [inside, spare] = memories.splice(0);
+    memories.push(...(spoilt ? [inside, spare] : [inside]));
+    poison();
+    if (!spoilt) WebAssembly.instantiate = () => Promise.reject(new RangeError("out of memory"));
+    assert.throws(() => mine.report(1n), CallLost);
+    await mine.ready();
+    WebAssembly.instantiate = make;
+    if (!spoilt) memories.push(spare);
+  }
+  assert.equal(mine.replacements, 2);
+  assert.ok(mine.step(call, "ok", { token, now: 2n }).over);
+  mine.shut();
+});
+
+test("no memory for a new instance is no loss", async () => {
+  const mine = await Engine.load(PLAIN);
+  const { call, token } = mine.begin("p", 1n);
+  const make = WebAssembly.instantiate;
+  poison();
+  WebAssembly.instantiate = () => {
+    WebAssembly.instantiate = make; // there is some the next time
+    return Promise.reject(new RangeError("out of memory"));
+  };
+  assert.throws(() => mine.report(1n), CallLost);
+  while (mine.replacing) await mine.ready();
+  assert.ok(mine.step(call, "ok", { token, now: 2n }).over);
   mine.shut();
 });
 

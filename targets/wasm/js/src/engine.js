@@ -27,7 +27,7 @@ export class Engine {
     const from = await parts(component);
     const make = () => instantiate(from);
     const engine = new Engine();
-    engine.#inside = new Recovering(await make(), make, (woken) => engine.#ring(woken));
+    engine.#inside = new Recovering(await make(), make, (woken) => engine.#ring(woken ?? [...engine.#wakes.keys()]));
     engine.now = clock;
     engine.timers = timers;
     engine.classify = own;
@@ -100,14 +100,23 @@ export class Engine {
     return this.#ask("snapshot", [now, wall]);
   }
 
+  /**
+   * Become what the snapshot says. Calls of this engine that it does not know are lost. Times in it are relative: of calls
+   * that live on, alarms stay only with the snapshot's own `now`, or with `wall` on both sides.
+   */
   restore(snapshot, { now = this.now(), mode = "resume", wall } = {}) {
     this.#tell("restore", [snapshot, mode, now, wall]);
-    this.#wakes.clear();
+    const waiting = [...this.#wakes.keys()];
     this.#inside.save();
     const report = this.report(now);
     this.#inside.begun = BigInt(report.begun);
-    const rows = new Map(JSON.parse(snapshot).state.documents.flatMap(([text]) => rowsOf(text).map((row) => [row.name, row])));
+    const { documents, calls } = JSON.parse(snapshot).state;
+    const rows = new Map(documents.flatMap(([text]) => rowsOf(text).map((row) => [row.name, row])));
     this.#policies = new Map(report.policies.map(({ name, policy }) => [name, [BigInt(policy), rows.get(name)]]));
+    const known = new Set(mode === "resume" ? calls.map(([call]) => BigInt(call)) : []);
+    const lost = waiting.filter((call) => !known.has(call));
+    this.#ring(lost); // or they would wait for ever
+    for (const call of lost) this.#wakes.delete(call);
   }
 
   snapshotPolicy(policy, now = this.now(), wall) {

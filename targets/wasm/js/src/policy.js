@@ -1,6 +1,6 @@
 // Guarded calls: the loop of `docs/wasm.md`, with promises, timers and AbortSignals.
 
-import { DeadlineExceeded, errorOf, Missing } from "./errors.js";
+import { CallLost, DeadlineExceeded, errorOf, Missing } from "./errors.js";
 import { NEVER, written } from "./values.js";
 
 const LONGEST_TIMER = 2 ** 31 - 1; // ms
@@ -108,7 +108,8 @@ class Call {
     try {
       decision = enter();
     } catch (error) {
-      if (error.kind !== "closed") this.#leave(error);
+      const gone = error.kind === "closed" || error.kind === "unknown-call";
+      this.#leave(gone ? new CallLost(`${error.message}: the engine went on without it`, { cause: error }) : error);
       return;
     }
     this.#handle = decision.call;
