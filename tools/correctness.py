@@ -40,7 +40,7 @@ TITLES = {
     "HG": ("Hedge", "tests/native/test_hedge.py"),
     "IN": ("Inject", "tests/property/test_agreement.py"),
     "RL": ("Rate limit", "tests/property/test_rate_limit.py"),
-    "CL": ("Concurrency limit", "tests/property/test_overload.py"),
+    "CL": ("Concurrency limit", "tests/overload/test_overload.py"),
     "TH": ("Throttle", "tests/property/test_agreement.py"),
     "PR": ("Priorities and tenants", "tests/property/test_agreement.py"),
     "PO": ("Policy", "tests/property/test_snapshots.py"),

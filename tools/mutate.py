@@ -5,7 +5,7 @@
     python tools/mutate.py --rules                  # which rules could go without any conformance vector failing
 
 Each mutant first runs the conformance vectors and, if all of them still give what they should, the tests. One that
-changes nothing that matters is listed with its reason in mutants.toml. docs/mutation.md says how to read the result.
+changes nothing that matters is listed with its reason in mutants.toml.
 POSIX only.
 """
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.support.overload import World
-from tests.support.stacks import ALONE, DAY, EVERY_TEN_MINUTES, TRIGGER, After, Long, after, long, simulate, stacks
+from tests.overload.stacks import ALONE, DAY, EVERY_TEN_MINUTES, TRIGGER, After, Long, after, long, simulate, stacks
+from tests.overload.world import World
 from tools.made_parts import named, renew, renewed
 
 PAGE = Path(__file__).parents[1] / "docs" / "overload.md"

@@ -1,12 +1,11 @@
-"""A server that is slow for ten seconds, or has more to do than it can, in virtual time (`tests.support.stacks`):
+"""A server that is slow for ten seconds, or has more to do than it can, in virtual time (`tests.overload.stacks`):
 retries alone keep it down for good, an adaptive limit keeps it at work. docs/overload.md says the same, in numbers."""
 
 from functools import cache
 
 import pytest
 
-from tests.support.overload import Trigger, World
-from tests.support.stacks import (
+from tests.overload.stacks import (
     ADAPTIVE,
     ALONE,
     COLLAPSING,
@@ -20,6 +19,7 @@ from tests.support.stacks import (
     simulate,
     stacks,
 )
+from tests.overload.world import Trigger, World
 from tools import overload
 from tools.overload import SEED
 
@@ -112,5 +112,5 @@ def test_without_a_limit_too_much_leaves_nothing() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ALONE)
 def test_a_day(name: str) -> None:
-    """Calls take half a second, so that it is over in seconds; `test_overload_days` has the fast server."""
+    """Calls take half a second, so that it is over in seconds; `test_days` has the fast server."""
     check(simulate(name, SEED, seconds=DAY, trigger=Trigger(30, 60, HOUR // 2), unit=50))

@@ -1,4 +1,4 @@
-"""What stands between clients and an overloaded server, and what becomes of it: see `tests.support.overload`.
+"""What stands between clients and an overloaded server, and what becomes of it: see `tests.overload.world`.
 
 The case is a server that is slower for a while and then as fast as before: ten workers, 10 ms a call, 700 calls a
 second, clients with three attempts of 100 ms each, and ten seconds in which everything takes three times as long.
@@ -17,7 +17,7 @@ from backstay_core.strategies.concurrency_limit import ConcurrencyLimit
 from backstay_core.strategies.priority import Caller
 from backstay_core.strategies.retry import Retry
 from backstay_core.strategies.timeout import Timeout
-from tests.support.overload import SECOND, Second, Trigger, World
+from tests.overload.world import SECOND, Second, Trigger, World
 
 MEAN = SECOND // 100
 TRIGGER = Trigger(30, 10)

@@ -1,10 +1,10 @@
-"""Days of 60 million calls, some ten minutes each, and days of too much to do (`tests.support.stacks`)."""
+"""Days of 60 million calls, some ten minutes each, and days of too much to do (`tests.overload.stacks`)."""
 
 import pytest
 
-from tests.property.test_overload import HOUR, check
-from tests.support.overload import Trigger
-from tests.support.stacks import ALONE, DAY, EVERY_TEN_MINUTES, simulate
+from tests.overload.stacks import ALONE, DAY, EVERY_TEN_MINUTES, simulate
+from tests.overload.test_overload import HOUR, check
+from tests.overload.world import Trigger
 from tools.overload import SEEDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("name", ALONE)]
