@@ -168,6 +168,21 @@ test("an operation that makes the caller go in its first moment ends the call to
   assert.equal(inside("one")[0].inside, 0);
 });
 
+test("a deadline that no timer can wait for is no deadline that has come", async () => {
+  const held = later();
+  const days = 30n * 24n * 3_600_000_000_000n; // more than 2^31 ms
+  const seen = watch(engine.policy("one").call(() => held.promise, { deadline: engine.now() + days }));
+  await time.pass(2 ** 31);
+  assert.equal(seen.state, "pending");
+  await time.pass(Number(days / 1_000_000n) - 2 ** 31);
+  assert.ok(seen.error instanceof DeadlineExceeded);
+});
+
+test("a strategy that policies share stands at its place", async () => {
+  engine.add({ shared: { spare: { kind: "fallback", value: 7 } }, policies: { sharing: { strategies: [{ shared: "spare" }] } } });
+  assert.equal(await engine.policy("sharing").call(() => Promise.reject(REFUSED)), 7);
+});
+
 test("a pause between attempts ends with the caller's signal", async () => {
   const leave = new AbortController();
   const seen = watch(engine.policy("retry").call(() => Promise.reject(REFUSED), { signal: leave.signal }));
