@@ -10,7 +10,7 @@ CL3   Every call that was inside gives its place back once; one that was admitte
 CL4   Outcomes are collected in windows: a window ends with the first outcome that comes `window` after its beginning
       or later and is at least its `window_calls`-th; then the limit is set anew. Outcomes are successes and *signs of
       overload*: failures of kind timeout, throttle or capacity, or what `on` names, and calls of `slow_call` or longer.
-      What else fails counts nowhere.
+      What else fails counts nowhere, nor does a call that is cancelled or refused further in, even if `on` names that.
 CL5   When at least the share `overload_rate` of a window are signs of overload, the limit is multiplied by `backoff`,
       or by 1 − half that share (in millionths, rounded up) if this is less.
 CL6   The limit grows only if all its places were taken at some time in the window: one that nobody needs stays.
