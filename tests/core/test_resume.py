@@ -215,6 +215,15 @@ def test_turns_of_tenants_go_on():
     assert body(other.layers[0])["round"] == 2
 
 
+def test_who_comes_after_a_move_stands_behind_all_of_his_round():
+    policy = Policy("p", RateLimit(1, queue=9, fair=True))
+    calls = [begun(policy, 0, tenant) for tenant in ("a", "a", "b")]
+    other = moved(policy, 0)
+    hold([read_call(save(call, 0), other, 0, int) for call in reversed(calls)], 0)
+    pace: Any = other.layers[0]
+    assert pace.admit(0, int, Caller("normal", "c")).until == 3 * 1000 * MS
+
+
 def test_of_more_calls_than_there_is_room_for_none_waits():
     policy = Policy("p", Bulkhead(1, queue=1))
     begun(policy, 0)
