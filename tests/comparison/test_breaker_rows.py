@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 
 from backstay import CircuitBreaker, CircuitOpen, Policy
-from tests.peers import breakers, scenarios
-from tests.peers.breakers import FAILURES, PAUSE, Clock, Make
+from tests.peers import breaker_rows, breakers
+from tests.peers.claims import Lab
 from tests.support.worlds import Script, SyncWorld
 
 GOOD, BAD = (0, "fine"), (0, ConnectionRefusedError())
@@ -39,40 +38,9 @@ def state(policy: Policy) -> str:
     return policy[CircuitBreaker].state
 
 
-OTHERS: tuple[Make, ...] = (
-    breakers.aiobreaker, breakers.circuitbreaker, breakers.hyx, breakers.purgatory,
-    breakers.pyresilience, breakers.resilix,
-)  # fmt: skip
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("make", [breakers.backstay, *OTHERS])
-def test_consecutive_failures(make: Make, monkeypatch: pytest.MonkeyPatch):
-    """Run with the libraries that say so: opens after three, refuses, closes by a call that succeeds."""
-    try:
-        clock = Clock()
-        breaker = make(clock, monkeypatch)
-    except ModuleNotFoundError as missing:
-        pytest.skip(f"{missing.name} is not installed (requirements/dev.txt has it)")
-    dependency = scenarios.Dependency()
-    guarded = scenarios.calling(breaker, dependency)
-
-    async def scene() -> None:
-        assert await scenarios.reaches(dependency, guarded)
-        dependency.healthy = False
-        for _ in range(FAILURES):
-            assert await scenarios.reaches(dependency, guarded)
-        for _ in range(5):
-            await asyncio.gather(guarded(), return_exceptions=True)
-        refused_after = dependency.entered
-        assert not await scenarios.reaches(dependency, guarded)
-        dependency.healthy = True
-        clock.now += PAUSE + 1
-        assert await scenarios.reaches(dependency, guarded)
-        assert await scenarios.reaches(dependency, guarded)
-        assert dependency.entered == refused_after + 2
-
-    asyncio.run(scene())
+def test_consecutive_failures(monkeypatch: pytest.MonkeyPatch):
+    lab = Lab(monkeypatch)
+    breaker_rows.consecutive_failures(lab, lambda: breakers.backstay(lab.clock, monkeypatch).guard)
 
 
 def test_count_based_sliding_window(world: SyncWorld):

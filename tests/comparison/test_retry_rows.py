@@ -1,89 +1,30 @@
-"""Rows of docs/comparison.md about retries: what Backstay does, and those libraries that say they do too."""
+"""Rows of docs/comparison.md about retries: what Backstay does, in virtual time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from backstay import Budget, CircuitBreaker, Policy, Retry, TimedOut, Timeout, shared
+from tests.peers import retry_rows
+from tests.peers.breakers import Boom
+from tests.peers.claims import Lab
+from tests.peers.retry_makers import not_yet
 from tests.support.worlds import LoopWorld, Script, SyncWorld
 
 
-class Boom(Exception):
-    """What the dependency raises."""
+def three_attempts(**options: Any) -> Policy:
+    return Policy("retry", Retry(3, base=0, on=Boom, **options))
 
 
-Decorate = Callable[[Any], Any]
+def test_on_exceptions(monkeypatch: pytest.MonkeyPatch):
+    retry_rows.on_exceptions(Lab(monkeypatch), three_attempts)
 
 
-def backstay(*, results: bool = False) -> Decorate:
-    return Policy("retry", Retry(3, base=0, on=Boom, results=(lambda value: value == "not yet") if results else None))
-
-
-def tenacity(*, results: bool = False) -> Decorate:
-    library: Any = import_module("tenacity")
-    when = library.retry_if_exception_type(Boom)
-    if results:
-        when |= library.retry_if_result(lambda value: value == "not yet")
-    decorator: Decorate = library.retry(stop=library.stop_after_attempt(3), retry=when, reraise=True)
-    return decorator
-
-
-def stamina(*, results: bool = False) -> Decorate:
-    decorator: Decorate = import_module("stamina").retry(on=Boom, attempts=3, wait_initial=0, wait_max=0, wait_jitter=0)
-    return decorator
-
-
-def backoff(*, results: bool = False) -> Decorate:
-    library: Any = import_module("backoff")
-    by_error = library.on_exception(library.constant, Boom, max_tries=3, interval=0, jitter=None)
-    by_result = library.on_predicate(
-        library.constant, lambda value: value == "not yet", max_tries=3, interval=0, jitter=None
-    )
-    return (lambda function: by_result(by_error(function))) if results else by_error
-
-
-def made(make: Any, **options: Any) -> Decorate:
-    try:
-        decorator: Decorate = make(**options)
-    except ModuleNotFoundError as missing:
-        pytest.skip(f"{missing.name} is not installed (requirements/dev.txt has it)")
-    return decorator
-
-
-@pytest.mark.parametrize("make", [backstay, tenacity, stamina, backoff])
-def test_on_exceptions(make: Any):
-    """Run with the libraries that say so: named errors are tried again, others are not, the last one comes out."""
-    raised: list[Exception] = [Boom(), Boom()]
-    tries = 0
-
-    def call() -> str:
-        nonlocal tries
-        tries += 1
-        if raised:
-            raise raised.pop(0)
-        return "fine"
-
-    guarded = made(make)(call)
-    assert guarded() == "fine"
-    assert tries == 3
-    raised[:] = [KeyError("no reason to try again")]
-    with pytest.raises(KeyError):
-        guarded()
-    raised[:] = [Boom("1"), Boom("2"), Boom("3")]
-    with pytest.raises(Boom, match="3"):
-        guarded()
-    assert tries == 7
-
-
-@pytest.mark.parametrize("make", [backstay, tenacity, backoff])
-def test_on_results(make: Any):
-    results = ["not yet", "not yet", "fine"]
-    assert made(make, results=True)(lambda: results.pop(0))() == "fine"
+def test_on_results(monkeypatch: pytest.MonkeyPatch):
+    retry_rows.on_results(Lab(monkeypatch), lambda: three_attempts(results=not_yet))
 
 
 def pauses(world: SyncWorld, policy: Policy, *steps: Any) -> list[float]:

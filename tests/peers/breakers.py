@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from importlib import import_module
+from inspect import iscoroutinefunction
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -26,16 +28,23 @@ class Boom(Exception):
 
 
 class Clock:
-    """Seconds; time passes when a test says so."""
+    """Seconds; time passes when a test says so, or who sleeps. It can stand for the module `time` in a library."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
+        self.slept: list[float] = []
 
     def __call__(self) -> float:
         return self.now
 
-    def monotonic(self) -> float:
-        return self.now
+    monotonic = time = __call__
+
+    def monotonic_ns(self) -> int:
+        return round(self.now * SECOND)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
 
     def datetime(self) -> Any:
         """A class that can stand for `datetime.datetime`."""
@@ -45,6 +54,10 @@ class Clock:
             @classmethod
             def utcnow(cls) -> Any:
                 return datetime.fromtimestamp(clock.now, UTC).replace(tzinfo=None)
+
+            @classmethod
+            def now(cls, tz: Any = None) -> Any:
+                return datetime.fromtimestamp(clock.now, tz)
 
         return Moved
 
@@ -111,6 +124,7 @@ def purgatory(clock: Clock, patch: pytest.MonkeyPatch) -> Breaker:
 
 def pybreaker(clock: Clock, patch: pytest.MonkeyPatch) -> Breaker:
     library = import_module("pybreaker")
+    patch.setattr(library, "datetime", clock.datetime())
     return Breaker(library.CircuitBreaker(fail_max=FAILURES, reset_timeout=PAUSE))
 
 
@@ -119,6 +133,20 @@ def pyresilience(clock: Clock, patch: pytest.MonkeyPatch) -> Breaker:
     patch.setattr(import_module("pyresilience._circuit_breaker"), "_monotonic", clock)
     config = library.CircuitBreakerConfig(failure_threshold=FAILURES, recovery_timeout=PAUSE, success_threshold=1)
     return Breaker(library.resilient(circuit_breaker=config))
+
+
+def redress(clock: Clock, patch: pytest.MonkeyPatch) -> Breaker:
+    library = import_module("redress")
+    breaker = library.CircuitBreaker(
+        failure_threshold=FAILURES, recovery_timeout_s=PAUSE, trip_on=set(library.ErrorClass), clock=clock
+    )
+    one, other = library.Policy(circuit_breaker=breaker), library.AsyncPolicy(circuit_breaker=breaker)
+
+    def guard(function: Any) -> Any:
+        call = (other if iscoroutinefunction(function) else one).call
+        return wraps(function)(lambda: call(function))
+
+    return Breaker(guard)
 
 
 def resilix(clock: Clock, patch: pytest.MonkeyPatch) -> Breaker:

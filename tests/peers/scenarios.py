@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from tests.peers.breakers import FAILURES, PAUSE, Boom, Breaker, Clock
+from tests.support.virtual import VirtualLoop
 
 CALLERS = 50
 
@@ -191,3 +194,25 @@ def calls_at_once(breaker: Breaker, patience: float) -> None:
     for thread in threads:
         thread.join()
     assert met == [True, True], "the second call waited until the first had ended"
+
+
+def two_callers_wait_alike(decorate: Callable[[Any], Any]) -> None:
+    """Two calls at once, each failing twice, pause 1 s and then 2 s each."""
+    loop = VirtualLoop()
+    began: dict[str, list[float]] = {"one": [], "other": []}
+
+    async def fail_twice(caller: str) -> str:
+        began[caller].append(loop.time())
+        if len(began[caller]) < 3:
+            raise Boom
+        return caller
+
+    async def both() -> list[Any]:
+        guarded = decorate(fail_twice)
+        return await asyncio.gather(*map(guarded, began), return_exceptions=True)
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        if runner.run(both()) != list(began):
+            raise NotSetUp("a third attempt did not succeed")
+    pauses = {caller: [b - a for a, b in pairwise(at)] for caller, at in began.items()}
+    assert pauses == {"one": [1, 2], "other": [1, 2]}, pauses
