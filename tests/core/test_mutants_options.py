@@ -124,6 +124,7 @@ DEFAULTS = [
             "fair": False, "decrease": None, "floor": 0.05, "recovery": 60.0, "pushback_cap": 60.0, "on": None,
         },
     ),
+    (Throttle(), {"ratio": 2.0, "window": 120.0, "minimum_calls": 10, "on": None}),
     (Timeout(3), {"seconds": 3}),
     (Fallback(), {"value": None, "on": None, "results": None}),
 ]  # fmt: skip
