@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from tests.peers import breaker_rows, flow_rows, limit_rows, retry_rows, time_rows, watching_rows
+from tests.peers import breaker_rows, flow_rows, limit_rows, retry_rows, time_rows, typing_rows, watching_rows
 from tests.peers.test_peer_bugs import BUGS
 
-ROWS = [
-    row for module in (breaker_rows, retry_rows, time_rows, limit_rows, flow_rows, watching_rows) for row in module.ROWS
-]
+MODULES = (breaker_rows, retry_rows, time_rows, limit_rows, flow_rows, watching_rows, typing_rows)
+ROWS = [row for module in MODULES for row in module.ROWS]
 
 COLUMNS = {
     "aiobreaker": "AB",
