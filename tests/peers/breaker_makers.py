@@ -41,6 +41,12 @@ def resilix(lab: Lab, **options: Any) -> Any:
     return library.protect.circuit(**{"failures": FAILURES, "reset_timeout": PAUSE, **options})
 
 
+def circuitbreaker(lab: Lab) -> Any:
+    library = lab.library("circuitbreaker")
+    lab.patch.setattr(library, "monotonic", lab.clock)
+    return library.CircuitBreaker(failure_threshold=FAILURES, recovery_timeout=PAUSE)
+
+
 def redress(lab: Lab, **options: Any) -> Any:
     library = lab.library("redress")
     breaker = library.CircuitBreaker(

@@ -10,6 +10,7 @@ from typing import Any
 from tests.peers import scenarios
 from tests.peers.breaker_makers import (
     aiobreaker,
+    circuitbreaker,
     hand,
     hyx,
     interlock,
@@ -116,7 +117,7 @@ def by_hand(lab: Lab, make: Make) -> None:
     hand = make()
     calls = Calls(lab, hand.guard)
     hand.open(calls.guarded)
-    assert calls(GOOD) == "-"
+    assert calls(GOOD) == "-", "nothing opens it"
     hand.close(calls.guarded)
     assert calls(GOOD) == "."
 
@@ -254,6 +255,13 @@ ROWS = (
             "NP": lambda lab: with_methods(nopanic(lab), "force_open", "reset"),
             "PR": pyresilience_by_hand,
             "IL": lambda lab: with_methods(interlock(lab), "force_open", "reset"),
+        },
+        {
+            "CB": (lambda lab: with_methods(circuitbreaker(lab), "reset", "reset"), "nothing opens it"),
+            "RX": (
+                lambda lab: with_methods(lab.library("resilix").CircuitBreaker(), "reset", "reset"),
+                "nothing opens it",
+            ),
         },
         nothing=lambda lab: hand(bare, bare, bare),
     ),

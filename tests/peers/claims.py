@@ -8,8 +8,8 @@ that what it asks for is there because of the library.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -34,6 +34,20 @@ class Lab:
             stand_in = self.clock if what == "time" else getattr(self.clock, what.strip("_"))
             self.patch.setattr(import_module(module.replace("__", ".")), what, stand_in)
         return import_module(name)
+
+
+@contextmanager
+def skipped_if_absent() -> Iterator[None]:
+    """Skips a test of a library that is not installed; that a module of one is gone is an error."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        library = (missing.name or "").partition(".")[0]
+        try:
+            import_module(library)
+        except ModuleNotFoundError:
+            pytest.skip(f"{library} is not installed (requirements/dev.txt has it)")
+        raise
 
 
 Adapter = Callable[[Lab], Any]

@@ -199,7 +199,7 @@ def unguarded_ways(lab: Lab) -> Any:
 
 def streams(lab: Lab, make: Make) -> None:
     """A generator that fails before its first item is begun again."""
-    begun = 0
+    begun, guard = 0, make()
 
     def items() -> Any:
         nonlocal begun
@@ -210,7 +210,7 @@ def streams(lab: Lab, make: Make) -> None:
         yield "second"
 
     try:
-        found = list(make()(items)())
+        found = list(guard(items)())
     except Exception as error:
         raise AssertionError(f"{type(error).__name__} came out") from error
     assert found == ["first", "second"]
@@ -237,6 +237,13 @@ def interlock_order(lab: Lab) -> Any:
     retry = lab.library("interlock.integrations.tenacity").RetryStrategy(attempts=5, sleep=lab.clock.sleep)
     both = retry, library.CircuitBreakerStrategy(breaker_makers.interlock(lab, minimum_number_of_calls=2))
     return lambda retry_first: library.Pipeline(*both if retry_first else both[::-1])
+
+
+def resilix_order(lab: Lab) -> Any:
+    protect = lab.library("resilix", resilix__engine__sync="time", resilix__dsl__circuit="time").protect
+    both = protect.when(Boom, retry=5), protect.circuit(failures=2, reset_timeout=HOUR)
+    outer, inner = both, both[::-1]
+    return lambda first: lambda function: (outer if first else inner)[0]((outer if first else inner)[1](function))
 
 
 def hyx_order(lab: Lab) -> Any:
@@ -281,7 +288,7 @@ ROWS = (
     Row(
         "the order is the one that is written",
         order,
-        {"HX": hyx_order, "NP": nopanic_order, "IL": interlock_order},
+        {"HX": hyx_order, "NP": nopanic_order, "IL": interlock_order, "RX": resilix_order},
         nothing=lambda lab: lambda retry_first: bare,
     ),
 )

@@ -1,4 +1,4 @@
-"""Rows about room, rates and hedges, run with the libraries that have them."""
+"""Rows about room, rates, hedges and budgets, run with the libraries that have them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tests.peers.claims import Decorate, Lab, Row, bare
+from tests.peers.breakers import Boom
+from tests.peers.claims import BAD, Calls, Decorate, Lab, Row, bare
+from tests.peers.retry_makers import nopanic, redress
 from tests.support.virtual import run
 
 Make = Callable[[], Any]
@@ -173,6 +175,62 @@ def hedging(lab: Lab, make: Make) -> None:
     assert run(scene()) == ("quick", [0, 1])
 
 
+def ratio_budget(lab: Lab, make: Make) -> None:
+    """A tenth more calls than were asked for, however many those are."""
+    for asked in (100, 1000):
+        made, guard = 0, make()
+
+        def call() -> None:
+            nonlocal made
+            made += 1
+            raise Boom
+
+        guarded = guard(call)
+        for _ in range(asked):
+            try:
+                guarded()
+            except Boom:
+                pass
+        assert 1.05 <= made / asked <= 1.11, f"{made} calls for {asked}"
+
+
+def nopanic_budget(lab: Lab) -> Decorate:
+    budget = lab.library("nopanic").RetryBudget(0.1, min_retries_per_sec=0, clock=lab.clock)
+    return nopanic(lab, budget=budget)
+
+
+def pyresilience_budget(lab: Lab) -> Decorate:
+    """Of ten retries, which a hundred calls may be enough for."""
+    library = lab.library("pyresilience", pyresilience___retry_budget="_monotonic")
+    retry = library.RetryConfig(max_attempts=3, delay=0, retry_on=(Boom,))
+    return library.resilient(retry=retry, retry_budget=library.RetryBudgetConfig(max_retries=10, refill_rate=1e-9))
+
+
+def redress_budget(lab: Lab) -> Decorate:
+    budget = lab.library("redress", redress__budget="time").Budget(max_retries=10, window_s=1e9)
+    return redress(lab, budget=budget)
+
+
+def one_budget(lab: Lab, make: Make) -> None:
+    """Three retries for two policies: the first takes two, and leaves one."""
+    tries = []
+    for guard in make():
+        calls = Calls(lab, guard)
+        calls(BAD)
+        tries.append(calls.entered)
+    assert tries == [3, 2], tries
+
+
+def nopanic_one_budget(lab: Lab) -> list[Decorate]:
+    budget = lab.library("nopanic").RetryBudget(0, min_retries_per_sec=0.3, window=10, clock=lab.clock)
+    return [nopanic(lab, budget=budget) for _ in range(2)]
+
+
+def redress_one_budget(lab: Lab) -> list[Decorate]:
+    budget = lab.library("redress", redress__budget="time").Budget(max_retries=3, window_s=10)
+    return [redress(lab, budget=budget) for _ in range(2)]
+
+
 ROWS = (
     Row(
         "bulkhead with a queue and a longest wait",
@@ -203,4 +261,16 @@ ROWS = (
     ),
     Row("a rate that yields to the server's pushback", yielding_rate, {"NP": nopanic_yielding}),
     Row("hedging after a delay", hedging, {"NP": lambda lab: lab.library("nopanic").hedge(delay=1)}),
+    Row(
+        "a budget in the ratio of traffic",
+        ratio_budget,
+        {"NP": nopanic_budget},
+        {"PR": (pyresilience_budget, "1010 calls for 1000"), "RD": (redress_budget, "1010 calls for 1000")},
+    ),
+    Row(
+        "one budget for several policies",
+        one_budget,
+        {"NP": nopanic_one_budget, "RD": redress_one_budget},
+        nothing=lambda lab: [bare, bare],
+    ),
 )

@@ -8,8 +8,8 @@ from typing import Any
 
 from tests.peers import scenarios
 from tests.peers.breakers import Boom
-from tests.peers.claims import BAD, Calls, Decorate, Lab, Row, bare
-from tests.peers.retry_makers import nopanic, pyresilience, redress, those
+from tests.peers.claims import Decorate, Lab, Row
+from tests.peers.retry_makers import pyresilience, redress, those
 
 Make = Callable[[], Any]
 
@@ -139,53 +139,9 @@ def hyx_decorrelated(lab: Lab) -> list[float]:
     return [next(waits) for _ in range(5)]
 
 
-def ratio_budget(lab: Lab, make: Make) -> None:
-    """A tenth more calls than were asked for, however many those are."""
-    for asked in (100, 1000):
-        made, guard = 0, make()
-
-        def call() -> None:
-            nonlocal made
-            made += 1
-            raise Boom
-
-        guarded = guard(call)
-        for _ in range(asked):
-            try:
-                guarded()
-            except Boom:
-                pass
-        assert 1.05 <= made / asked <= 1.11, made
-
-
-def nopanic_budget(lab: Lab) -> Decorate:
-    budget = lab.library("nopanic").RetryBudget(0.1, min_retries_per_sec=0, clock=lab.clock)
-    return nopanic(lab, budget=budget)
-
-
-def one_budget(lab: Lab, make: Make) -> None:
-    """Three retries for two policies: the first takes two, and leaves one."""
-    tries = []
-    for guard in make():
-        calls = Calls(lab, guard)
-        calls(BAD)
-        tries.append(calls.entered)
-    assert tries == [3, 2], tries
-
-
-def nopanic_one_budget(lab: Lab) -> list[Decorate]:
-    budget = lab.library("nopanic").RetryBudget(0, min_retries_per_sec=0.3, window=10, clock=lab.clock)
-    return [nopanic(lab, budget=budget) for _ in range(2)]
-
-
-def redress_one_budget(lab: Lab) -> list[Decorate]:
-    budget = lab.library("redress", redress__budget="time").Budget(max_retries=3, window_s=10)
-    return [redress(lab, budget=budget) for _ in range(2)]
-
-
 def own_breaker(lab: Lab, make: Make) -> None:
     """Nine attempts around a breaker that opens after two: once it refuses, nothing waits for another try."""
-    made = 0
+    made, guard = 0, make()
 
     def call() -> None:
         nonlocal made
@@ -193,7 +149,7 @@ def own_breaker(lab: Lab, make: Make) -> None:
         raise Boom
 
     try:
-        make()(call)()
+        guard(call)()
     except Exception:
         pass
     assert made == 2, f"{made} calls were made"
@@ -267,13 +223,6 @@ ROWS = (
         own_backoff,
         those("T S B NP PR IL RD RX", first=1),
         {"HX": (hyx_expo, "'one'")},
-    ),
-    Row("a budget in the ratio of traffic", ratio_budget, {"NP": nopanic_budget}),
-    Row(
-        "one budget for several policies",
-        one_budget,
-        {"NP": nopanic_one_budget, "RD": redress_one_budget},
-        nothing=lambda lab: [bare, bare],
     ),
     Row(
         "a refusal of the own breaker is not repeated",

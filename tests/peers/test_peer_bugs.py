@@ -15,6 +15,7 @@ import pytest
 from backstay import Policy, Retry, Timeout
 from tests.peers import breakers, scenarios
 from tests.peers.breakers import Boom, Clock, Make
+from tests.peers.claims import skipped_if_absent
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # some of these libraries are old
 
@@ -73,16 +74,10 @@ BUGS = (
 )
 
 
-def breaker_of(make: Make, clock: Clock, patch: pytest.MonkeyPatch) -> breakers.Breaker:
-    try:
-        return make(clock, patch)
-    except ModuleNotFoundError as missing:
-        pytest.skip(f"{missing.name} is not installed (requirements/dev.txt has it)")
-
-
 def run(bug: Bug, make: Make, patch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    breaker = breaker_of(make, clock, patch)
+    with skipped_if_absent():
+        breaker = make(clock, patch)
     asyncio.run(bug.scenario(breaker, clock))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.peers.cells import ROWS
-from tests.peers.claims import Lab, Row
+from tests.peers.claims import Lab, Row, skipped_if_absent
 from tests.peers.scenarios import NotSetUp
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # some of these libraries are old
@@ -15,11 +15,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # some of
 
 def play(row: Row, adapter: Any, patch: pytest.MonkeyPatch) -> None:
     lab = Lab(patch)
-    try:
-        with lab.after:
-            row.scenario(lab, lambda: adapter(lab))
-    except ModuleNotFoundError as missing:
-        pytest.skip(f"{missing.name} is not installed (requirements/dev.txt has it)")
+    with skipped_if_absent(), lab.after:
+        row.scenario(lab, lambda: adapter(lab))
 
 
 def each(side: str) -> Any:

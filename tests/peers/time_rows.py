@@ -130,7 +130,7 @@ def both_timeouts(lab: Lab, make: Make) -> None:
 
     async def scene() -> float:
         loop = asyncio.get_running_loop()
-        lab.clock.now, start = loop.time(), loop.time()
+        lab.clock.now, start, guard = loop.time(), loop.time(), make()
 
         async def hangs() -> None:
             began.append(loop.time() - start)
@@ -140,7 +140,7 @@ def both_timeouts(lab: Lab, make: Make) -> None:
                 lab.clock.now = loop.time()
 
         try:
-            await make()(hangs)()
+            await guard(hangs)()
         except Exception:
             pass
         return loop.time() - start
