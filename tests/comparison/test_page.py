@@ -41,6 +41,10 @@ def test_what_is_in_bold_was_run_and_says_what_was_seen():
     assert [at for at, outcomes in ran.items() if page[at].strip("*") not in SAYS[frozenset(outcomes)]] == []
 
 
+def test_what_a_python_library_is_said_to_have_is_run():
+    assert [at for at, cell in cells().items() if at[1] not in ("R4", "PO") and cell in ("Y", "?")] == []
+
+
 def test_rows_that_are_run_are_marked():
     assert marked() == {row for row, _ in seen()}
 
