@@ -1,10 +1,12 @@
-"""What no vector shows of the gates that measure: bounds of snapshots, forks, options that contradict each other."""
+"""What no vector shows of gates that measure, and of callers: bounds of snapshots, forks, bad options."""
 
 from typing import Any
 
 import pytest
 
 from backstay_core.failure import NEUTRAL, OK, ConfigurationError, SnapshotError
+from backstay_core.strategies.concurrency_limit import ConcurrencyLimit
+from backstay_core.strategies.priority import LONGEST_TENANT, Caller
 from backstay_core.strategies.rate_limit import RateLimit
 from backstay_core.strategies.throttle import REJECTED, Throttle
 
@@ -119,3 +121,61 @@ def test_the_permit_of_so_many_tenths_ago():
     fresh = throttle.issued(0, 4 * SECOND)
     assert (fresh.number, fresh.older, throttle.epoch) == (4, newest, fresh)
     assert throttle.issued(None, 4 * SECOND) not in (fresh, newest, between, oldest)
+
+
+def a_limit() -> Any:
+    """Its first window is over at 1 s and was the baseline."""
+    limit = ConcurrencyLimit(8, least=2, most=16, window=1e-6, window_calls=1, probe_every=60).state()
+    for now in (0, SECOND):
+        limit.settle(limit.admit(now), now, 1 + SECOND // 100)
+    return limit
+
+
+def test_the_time_since_the_last_probe_grows_while_a_limit_is_saved():
+    saved = a_limit().snapshot(4 * SECOND, wall=100 * SECOND)
+    assert saved["state"]["probed"] == 3 * SECOND
+    limit = a_limit()
+    limit.restore(saved, 50 * SECOND, "revive", wall=107 * SECOND)
+    assert limit.snapshot(50 * SECOND)["state"]["probed"] == 10 * SECOND
+    assert limit.snapshot(39 * SECOND)["state"]["probed"] == 0, "a clock that goes back"
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("limit", (2, 16), (1, 17)),
+        ("estimate", (2_000_000, 16_000_000), (1_999_999, 16_000_001)),
+        ("usual", (2, 16), (1, 17)),
+        ("inside", (0, 16), (-1, 17)),
+        ("probing", (0, 1), (2,)),
+    ],
+)
+def test_the_numbers_of_a_saved_limit_have_bounds(name: str, good: tuple[int, ...], bad: tuple[int, ...]):
+    saved = a_limit().snapshot(4 * SECOND)
+    for number in good:
+        saved["state"][name] = number
+        a_limit().restore(saved, 4 * SECOND, "resume")
+    for number in bad:
+        saved["state"][name] = number
+        with pytest.raises(SnapshotError, match=name):
+            a_limit().restore(saved, 4 * SECOND, "resume")
+
+
+@pytest.mark.parametrize("priority", [-1, 5, True, 1.0, "urgent", "", None, [0]])
+def test_what_is_no_priority_is_refused(priority: Any):
+    with pytest.raises(ConfigurationError, match="a priority is 0 to 4 or one of critical, high"):
+        Caller(priority)
+
+
+@pytest.mark.parametrize("tenant", [None, 7, b"acme", "x" * 201])
+def test_what_is_no_tenant_is_refused(tenant: Any):
+    with pytest.raises(ConfigurationError, match="a tenant is a text of at most 200 characters"):
+        Caller(0, tenant)
+
+
+def test_who_calls_by_name_and_by_number():
+    assert [Caller(name).priority for name in ("critical", "high", "normal", "low", "background")] == [0, 1, 2, 3, 4]
+    assert Caller() == Caller(2, "") == Caller("normal")
+    assert Caller(4, "x" * LONGEST_TENANT) != Caller(4)
+    assert Caller(4, "a") != Caller(3, "a")
+    assert repr(Caller(0, "acme")) == "Caller(priority='critical', tenant='acme')"
