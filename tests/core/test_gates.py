@@ -4,10 +4,15 @@ from typing import Any
 
 import pytest
 
+from backstay_core.execution import START, Execution
 from backstay_core.failure import NEUTRAL, OK, ConfigurationError, SnapshotError
+from backstay_core.policy import Policy, Shared
+from backstay_core.strategies.budget import Budget
 from backstay_core.strategies.concurrency_limit import ConcurrencyLimit
+from backstay_core.strategies.hedge import Hedge
 from backstay_core.strategies.priority import LONGEST_TENANT, Caller
 from backstay_core.strategies.rate_limit import RateLimit
+from backstay_core.strategies.retry import Retry
 from backstay_core.strategies.throttle import REJECTED, Throttle
 
 SECOND = 10**9
@@ -179,3 +184,17 @@ def test_who_calls_by_name_and_by_number():
     assert Caller(4, "x" * LONGEST_TENANT) != Caller(4)
     assert Caller(4, "a") != Caller(3, "a")
     assert repr(Caller(0, "acme")) == "Caller(priority='critical', tenant='acme')"
+
+
+def test_a_call_deposits_once_where_a_retry_and_a_hedge_share_a_budget():
+    shared = Shared("budget", Budget(ratio=0.25, per_second=0, burst=10))
+    shared.state.tokens = 0
+    for strategies, deposits in (
+        ((Retry(budget=shared), Hedge(1, budget=shared)), 1),
+        ((Retry(budget=Budget()), Hedge(1, budget=shared)), 1),
+        ((Retry(budget=shared), Hedge(1, budget=Budget())), 1),
+        ((Retry(budget=Budget()), Hedge(1)), 0),
+    ):
+        before = shared.state.tokens
+        Execution(Policy("p", *strategies)).step((START,), 0)
+        assert shared.state.tokens - before == deposits * 250_000

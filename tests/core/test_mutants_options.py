@@ -7,11 +7,16 @@ import pytest
 
 from backstay_core.failure import ConfigurationError, Failure
 from backstay_core.options import Field, Options, from_data, nearest
+from backstay_core.policy import KINDS
 from backstay_core.strategies.budget import Budget
 from backstay_core.strategies.bulkhead import Bulkhead
+from backstay_core.strategies.cache import Cache
 from backstay_core.strategies.circuit_breaker import CircuitBreaker
 from backstay_core.strategies.concurrency_limit import ConcurrencyLimit
 from backstay_core.strategies.fallback import Fallback
+from backstay_core.strategies.hedge import Hedge
+from backstay_core.strategies.idempotency import Idempotency
+from backstay_core.strategies.inject import Inject
 from backstay_core.strategies.rate_limit import RateLimit
 from backstay_core.strategies.retry import Retry
 from backstay_core.strategies.throttle import Throttle
@@ -88,6 +93,33 @@ EDGES = [
     (RateLimit, "recovery", (1e-6, LONGEST), (0, 0.9e-6, True, None)),
     (RateLimit, "pushback_cap", (0, LONGEST), (-1e-9, True, None)),
     (RateLimit, "on", ("connect", ("connect", "throttle")), ("no kind", (), 5)),
+    (Hedge, "after", (0, LONGEST), (-1e-9, None)),
+    (Hedge, "attempts", (1, 100), (0, 101, None)),
+    (Hedge, "quantile", (0, 1, None), (-1e-6, 1.000001)),
+    (Hedge, "window", (1, 10_000), (0, 10_001, None)),
+    (Hedge, "minimum", (1, 100, None), (0, 101)),
+    (Hedge, "budget", (Budget(), None), (0.1, "budget", Retry())),
+    (Cache, "fresh_for", (1e-9, LONGEST), (0, None)),
+    (Cache, "refresh_for", (0, LONGEST), (-1e-9, None)),
+    (Cache, "stale_for", (0, LONGEST), (-1e-9, None)),
+    (Cache, "entries", (1, 10**9), (0, None)),
+    (Idempotency, "keep_for", (1e-9, LONGEST), (0, None)),
+    (Idempotency, "entries", (1, 10**9), (0, None)),
+    (Inject, "rate", (0, 1), (-1e-6, 1.000001, None)),
+    (Inject, "every", (1, 10**9), (0, None)),
+    (Inject, "seconds", (1e-9, LONGEST), (0, None)),
+    (Hedge, "idempotent", (True, False), (0, 1, None)),
+    (Hedge, "results", ("stale", None), ((), 5)),
+    (Cache, "key", (len, None), (5, "key")),
+    (Cache, "on", ("any_failure", None), ("no kind", ())),
+    (Cache, "results", ("stale", None), ((), 5)),
+    (Cache, "negative", (True, False), (0, 1, None)),
+    (Cache, "single", (True, False), (0, 1, None)),
+    (Idempotency, "key", (len, None), (5, "key")),
+    (Inject, "fault", ("error", "latency", "outcome", "hang"), ("none", None)),
+    (Inject, "enabled", (True, False), (0, 1, None)),
+    (Inject, "failure", ("timeout", "capacity"), ("no kind", None, 5)),
+    (Inject, "value", (None, 5, callable), ()),
     (Timeout, "seconds", (1e-9, LONGEST), (0, 0.4e-9, -1, LONGEST + 1, None, float("nan"), float("inf"))),
     (Fallback, "value", (None, 5, callable), ()),
     (Fallback, "on", ("any_failure", None), ("no kind", ())),
@@ -95,6 +127,9 @@ EDGES = [
 ]  # fmt: skip
 NEEDED: dict[type, dict[str, Any]] = {
     Bulkhead: {"limit": 1},
+    Cache: {"fresh_for": 1},
+    Hedge: {"after": 1},
+    Idempotency: {"keep_for": 1},
     RateLimit: {"limit": 1, "decrease": 0.5},
     Timeout: {"seconds": 1},
 }
@@ -125,6 +160,36 @@ DEFAULTS = [
         },
     ),
     (Throttle(), {"ratio": 2.0, "window": 120.0, "minimum_calls": 10, "on": None}),
+    (
+        ConcurrencyLimit(),
+        {
+            "initial": 20, "algorithm": "gradient2", "least": 1, "most": 1000, "queue": 0, "wait": None, "shed": 0.0,
+            "fair": False, "window": 1.0, "window_calls": 20, "tolerance": 1.5, "backoff": 0.9, "overload_rate": 0.1,
+            "slow_call": None, "probe_every": 30.0, "on": None,
+        },
+    ),
+    (
+        Hedge(1),
+        {
+            "after": 1, "attempts": 2, "idempotent": False, "results": None, "quantile": None, "window": 100,
+            "minimum": None, "budget": None,
+        },
+    ),
+    (
+        Cache(60),
+        {
+            "fresh_for": 60, "refresh_for": 0, "stale_for": 0, "entries": 1000, "key": None, "on": None,
+            "results": None, "negative": False, "single": True,
+        },
+    ),
+    (Idempotency(60), {"keep_for": 60, "entries": 10_000, "key": None}),
+    (
+        Inject(),
+        {
+            "fault": "error", "enabled": False, "rate": 1.0, "every": 1, "failure": "unavailable", "seconds": 1.0,
+            "value": None,
+        },
+    ),
     (Timeout(3), {"seconds": 3}),
     (Fallback(), {"value": None, "on": None, "results": None}),
 ]  # fmt: skip
@@ -213,11 +278,7 @@ def test_the_edges_of_an_option(cls: Any, option: str, taken: tuple[Any, ...], r
 
 def test_every_option_has_its_edges():
     listed = {(cls, option) for cls, option, _, _ in EDGES}
-    classes = (
-        *(Budget, Bulkhead, CircuitBreaker, ConcurrencyLimit, Fallback),
-        *(RateLimit, Retry, Throttle, Timeout),
-    )
-    assert listed == {(cls, field.name) for cls in classes for field in cls.FIELDS}
+    assert listed == {(cls, field.name) for cls in (*KINDS, Budget) for field in cls.FIELDS}
 
 
 @pytest.mark.parametrize(("options", "values"), DEFAULTS, ids=lambda part: type(part).__name__)
