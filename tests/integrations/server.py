@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
 
 class Answer(NamedTuple):
-    """`cut`: the connection ends after the body, which is shorter than announced. `hold`: waited for before it."""
+    """`cut`: the connection ends after the body, which is shorter than announced. `endless`: it comes again and again,
+    in pieces, until the other side has had enough. `hold`: waited for before it."""
 
     status: int = 200
     body: bytes = b"fine"
     headers: tuple[tuple[str, str], ...] = ()
     cut: bool = False
+    endless: bool = False
     hold: threading.Event | None = None
 
 
@@ -68,7 +70,15 @@ class Server:
                 for name, value in answer.headers:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(answer.body) + 1000 * answer.cut))
+                if answer.endless:
+                    self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
+                with suppress(ConnectionError):
+                    while answer.endless:
+                        self.wfile.write(b"%x\r\n%b\r\n" % (len(answer.body), answer.body))
+                if answer.endless:
+                    self.close_connection = True
+                    return
                 self.wfile.write(answer.body)
                 self.close_connection = self.close_connection or answer.cut
 

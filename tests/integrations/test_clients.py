@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import aiohttp
 import httpx
 import httpx2
 import pytest
 
 from backstay import (
     Bulkhead,
+    Cache,
     CircuitBreaker,
     CircuitOpen,
     ConfigurationError,
     DeadlineExceeded,
     Hedge,
+    Idempotency,
     Policy,
     Retry,
     Timeout,
     deadline,
 )
 from backstay.errors import classify
-from backstay_core.http.semantics import is_failure, is_repeatable, is_short
+from backstay_core.http.semantics import DRAIN, is_failure, is_repeatable, is_short
 from tests.integrations.clients import CLIENTS, AsyncHttpx, Client, Httpx, Looping, Requests
 from tests.integrations.server import RESET, Answer, serving
 
@@ -236,6 +241,32 @@ def test_a_long_failed_answer_is_not_read(make: Make):
         assert [request.connection for request in server.requests] == [1, 2]
 
 
+def test_of_a_packed_failed_answer_nothing_is_unpacked(make: Make):
+    bomb = gzip.compress(bytes(50_000_000))
+    with serving(Answer(503, bomb, headers=(("Content-Encoding", "gzip"),))) as server:
+        client = make(retrying())
+        tracemalloc.start()
+        try:
+            assert client.send("GET", server.url).status == 200
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert len(bomb) < DRAIN
+    unpacked_once = client.name == "aiohttp"  # by its parser, before anybody reads
+    assert peak < (75_000_000 if unpacked_once else 5_000_000)
+
+
+def test_an_answer_that_is_longer_than_it_says_is_not_read_to_its_end(make: Make):
+    """Of two lengths the one in pieces counts, and that has no end."""
+    with serving(Answer(503, b"x" * 4096, endless=True)) as server:
+        client = make(retrying())
+        if client.name == "aiohttp":
+            with pytest.raises(aiohttp.ClientResponseError, match="Transfer-Encoding"):
+                client.send("GET", server.url)
+        else:
+            assert client.send("GET", server.url).status == 200
+
+
 def test_an_open_answer_is_closed_when_the_policy_refuses(make: Make):
     """The breaker opens between two attempts: what comes out is its refusal."""
     policy = Policy("client", Retry(3, base=0), CircuitBreaker.consecutive(1))
@@ -309,6 +340,13 @@ def test_a_state_for_each_host(make: Make):
         assert len(good.requests) == 2
 
 
+def test_a_key_has_no_password(make: Make):
+    keyed = Policy("client", Retry()).keyed()
+    with serving() as server:
+        make(keyed).send("GET", f"http://user:secret@{server.host}/")
+    assert keyed.keys() == [server.host]
+
+
 def test_a_key_function_gets_the_request(make: Make):
     seen: list[Any] = []
 
@@ -354,6 +392,13 @@ def test_several_retries_are_refused(make: Make):
 def test_a_hedge_is_refused(make: Make):
     with pytest.raises(ConfigurationError, match="side by side"):
         make(Policy("client", Hedge(0.1, idempotent=True)))
+
+
+@pytest.mark.parametrize("strategy", [Cache(60), Idempotency()], ids=["cache", "idempotency"])
+def test_a_strategy_that_keeps_results_is_refused(make: Make, strategy: Any):
+    """It knows nothing of the request: with one idempotency key, all would get the answer to the first of them."""
+    with pytest.raises(ConfigurationError, match=f"read once .* let the {type(strategy).__name__} guard the function"):
+        make(Policy("client", strategy))
 
 
 def test_a_policy_without_a_retry(make: Make):

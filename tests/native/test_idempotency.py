@@ -49,6 +49,8 @@ def test_other_arguments_are_refused(world: Any):
     assert world.run(guarded, "A", 5) == "paid"
     with pytest.raises(KeyConflict, match="the key was used with other arguments"):
         world.run(guarded, "A", 6)
+    world.pass_time(60)
+    assert world.run(guarded, "A", 6) == "twice", "the key is not known any more"
 
 
 class Plain:

@@ -19,7 +19,7 @@ KE7   An Idempotency keeps the result of a call that completes, None too, for `k
       not touched. Its key function's error comes out, and a key that has no hash is a `ConfigurationError`.
 KE8   While a call with a key is under way, others with it wait for its result. When it fails, one of them is the next
       to try. Where a call cannot wait it is refused: `KeyInUse`.
-KE9   A key that was used with other arguments, or for another function, is refused: `KeyConflict`. Arguments are
+KE9   A key that is known from other arguments, or for another function, is refused: `KeyConflict`. Arguments are
       compared by their `repr`, and by their class where that has none of its own (it would name an address); given by
       name and given by position are different. A `repr` that raises fails the call, as a key function does.
 """
@@ -144,11 +144,12 @@ class Keeping:
         while layer not in self._flights:
             with kept.lock:
                 entry, flight = kept.entries.find(key), kept.entries.flight(key)
-                if exclusive and not all(one is None or one.mark == mark for one in (entry, flight)):
-                    raise KeyConflict(where, "KEY_CONFLICT", None)
                 now = clock()
                 age = NEVER if entry is None else now - entry.kept
                 found = entry is not None and age < fresh + more
+                known_as = (entry if found else None, flight)
+                if exclusive and not all(one is None or one.mark == mark for one in known_as):
+                    raise KeyConflict(where, "KEY_CONFLICT", None)
                 lead = flight is None and (age >= fresh) and (exclusive or options.single or found)
                 if lead:  # no call between: an interrupt must not leave a flight without a pilot
                     self._flights[layer] = kept.entries.take_off(key, mark)

@@ -30,6 +30,10 @@ class PolicyMiddleware(Guard):
             request.method, request.headers.keys(), request.url.authority, request, replayable=replayable
         )
         exchange = Exchange(
-            self, request, read=lambda answer: answer.read(), close=lambda answer: answer.close(), status="status"
+            self,
+            request,
+            pieces=lambda answer: answer.content.iter_any(),
+            close=lambda answer: answer.close(),
+            status="status",
         )
         return await exchange.acall(policy, lambda: handler(request))

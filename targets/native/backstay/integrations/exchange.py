@@ -6,7 +6,7 @@ breakers count it and Retries heed its Retry-After. Outside it is an answer agai
 
 from __future__ import annotations
 
-from backstay_core.http.semantics import is_failure, is_short
+from backstay_core.http.semantics import DRAIN, is_failure, is_short
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,24 +30,24 @@ class Answered(Exception):
 class Exchange:
     """A request and its answers so far: of those that failed at most one is open.
 
-    `read` reads what is left of an answer and `close` closes it, as the library does; `status` names the attribute of
-    an answer that has its status.
+    `pieces` gives what is left of an answer, if it can as it came (it may be packed to a thousandth), and `close`
+    closes it, as the library does; `status` names the attribute of an answer that has its status.
     """
 
-    __slots__ = ("answer", "close", "guard", "read", "request", "status")
+    __slots__ = ("answer", "close", "guard", "pieces", "request", "status")
 
     def __init__(
         self,
         guard: Guard,
         request: Any,
         *,
-        read: Callable[[Any], Any],
+        pieces: Callable[[Any], Any],
         close: Callable[[Any], Any],
         status: str = "status_code",
     ) -> None:
         self.guard = guard
         self.request = request
-        self.read = read
+        self.pieces = pieces
         self.close = close
         self.status = status
         self.answer: Any = None
@@ -89,7 +89,11 @@ class Exchange:
         if answer is not None:
             try:
                 if is_short(answer.headers.get("Content-Length")):
-                    self.read(answer)
+                    left = DRAIN  # for it may lie
+                    for piece in self.pieces(answer):
+                        left -= len(piece)
+                        if left < 0:
+                            break
             except Exception:  # what it would have said does not matter any more
                 pass
             finally:
@@ -118,7 +122,11 @@ class Exchange:
         if answer is not None:
             try:
                 if is_short(answer.headers.get("Content-Length")):
-                    await self.read(answer)
+                    left = DRAIN
+                    async for piece in self.pieces(answer):
+                        left -= len(piece)
+                        if left < 0:
+                            break
             except Exception:  # as above
                 pass
             finally:

@@ -7,13 +7,19 @@ from backstay.policy import Policy
 from backstay.propagation import outgoing
 from backstay_core.failure import ConfigurationError
 from backstay_core.http.semantics import BUFFER, is_repeatable
-from backstay_core.strategies.contract import RACE
+from backstay_core.strategies.contract import LOOKUP, RACE
 from backstay_core.strategies.retry import Retrier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
+
+#  roles of strategies that have no place around a single request, and why
+UNFIT = {
+    RACE: "answers of attempts side by side cannot be told apart here",
+    LOOKUP: "an answer is read once and cannot be given to another request",
+}
 
 
 class Guard:
@@ -44,11 +50,12 @@ class Guard:
     def _retries(self, policy: Policy | Keyed) -> bool:
         """Has the policy a Retry? Which requests may be sent again is told to one of them."""
         layers = (policy.policy if isinstance(policy, Keyed) else policy).layers
-        if any(layer.ROLE == RACE for layer in layers):
-            raise ConfigurationError(
-                f"policy {self.name!r}: answers of attempts side by side cannot be told apart here; let the Hedge guard"
-                " the function that uses the client"
-            )
+        for layer in layers:
+            if layer.ROLE in UNFIT:
+                raise ConfigurationError(
+                    f"policy {self.name!r}: {UNFIT[layer.ROLE]}; let the {type(layer.options).__name__} guard the"
+                    " function that uses the client"
+                )
         found = sum(isinstance(layer, Retrier) for layer in layers)
         if found > 1:
             raise ConfigurationError(

@@ -56,7 +56,9 @@ class Sync(Transport):
         if not self._at_hand(request) and self._buffers(request):
             request.read()
         policy = self._policy(request, replayable=self._at_hand(request))
-        exchange = Exchange(self.guard, request, read=lambda answer: answer.read(), close=lambda answer: answer.close())
+        exchange = Exchange(
+            self.guard, request, pieces=lambda answer: answer.iter_raw(), close=lambda answer: answer.close()
+        )
         return exchange.call(policy, lambda: self.inner.handle_request(request))
 
     def close(self) -> None:
@@ -75,7 +77,7 @@ class Async(Transport):
             await request.aread()
         policy = self._policy(request, replayable=self._at_hand(request))
         exchange = Exchange(
-            self.guard, request, read=lambda answer: answer.aread(), close=lambda answer: answer.aclose()
+            self.guard, request, pieces=lambda answer: answer.aiter_raw(), close=lambda answer: answer.aclose()
         )
         return await exchange.acall(policy, lambda: self.inner.handle_async_request(request))
 

@@ -44,14 +44,16 @@ class PolicyAdapter(HTTPAdapter):
         if hasattr(body, "read") and is_short(request.headers.get("Content-Length"), self.guard.buffer):
             request.body = body = body.read()
         replayable = body is None or isinstance(body, (bytes, str))
-        host = urlsplit(request.url).netloc
+        host = urlsplit(request.url).netloc.rpartition("@")[2]  # no password in a key
         policy = self.guard.policy_for(request.method, request.headers, host, request, replayable=replayable)
-        exchange = Exchange(
-            self.guard, request, read=lambda answer: answer.content, close=lambda answer: answer.close()
-        )
+        exchange = Exchange(self.guard, request, pieces=_pieces, close=lambda answer: answer.close())
         plain = super().send
         return exchange.call(policy, lambda: plain(request, *args, **kwargs))
 
     def close(self) -> None:
         self.guard.closed = True
         super().close()
+
+
+def _pieces(answer: Any) -> Any:
+    return answer.raw.stream(decode_content=False)
