@@ -25,7 +25,8 @@ class Entry:
 
 
 class Flight:
-    """A call that fetches the value of a key; the others wait for it. `waiters` are called when it is `over`."""
+    """A call that fetches the value of a key; the others wait for it. `waiters` (the keys) are called when it is
+    `over`; whoever stops waiting takes his out."""
 
     __slots__ = ("failed", "key", "mark", "over", "waiters")
 
@@ -34,7 +35,7 @@ class Flight:
         self.mark = mark
         self.over = False
         self.failed = False
-        self.waiters: "list[Callable[[], object]]" = []
+        self.waiters: "dict[Callable[[], object], None]" = {}
 
 
 class Entries:
@@ -119,11 +120,12 @@ class Entries:
                 del self._flights[flight.key]
         finally:  # even if comparing keys fails
             while flight.waiters:
+                ring = next(iter(flight.waiters))
                 try:
-                    flight.waiters[0]()
+                    ring()
                 except Exception:  # its loop is closed: nobody waits there any more
                     pass
-                del flight.waiters[0]
+                flight.waiters.pop(ring, None)
 
     def _take_out(self, entry: Entry) -> None:
         entry.prev.next, entry.next.prev = entry.next, entry.prev

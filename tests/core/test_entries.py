@@ -77,7 +77,7 @@ def test_who_waits_for_a_flight_is_woken_once() -> None:
         woken.append(0)
         raise RuntimeError("its loop is closed")
 
-    flight.waiters += [gone, lambda: woken.append(1)]
+    flight.waiters = dict.fromkeys([gone, lambda: woken.append(1)])
     entries.land(flight, failed=True)
     entries.land(flight, failed=False)
     assert woken == [0, 1]
@@ -111,9 +111,9 @@ def test_a_landing_that_is_interrupted_is_repeated():
         if len(woken) == 1:
             raise KeyboardInterrupt
 
-    flight.waiters += [interrupted, lambda: woken.append("second")]
+    flight.waiters = dict.fromkeys([interrupted, lambda: woken.append("second")])
     with pytest.raises(KeyboardInterrupt):
         entries.land(flight, failed=True)
     entries.land(flight, failed=False)
     assert woken == ["first", "first", "second"]
-    assert (flight.failed, flight.waiters) == (True, [])
+    assert (flight.failed, flight.waiters) == (True, {})

@@ -17,7 +17,8 @@ from backstay import (
     Retry,
     idempotency_key,
 )
-from tests.support.worlds import LoopWorld, Script, SyncWorld
+from backstay.ambient import AMBIENT
+from tests.support.worlds import InterpretedPolicy, LoopWorld, Script, SyncWorld
 
 DOWN = (0, TimeoutError("no answer"))
 
@@ -147,6 +148,33 @@ def test_who_comes_meanwhile_waits_for_the_result():
         return await asyncio.gather(guarded("A"), guarded("A"), guarded("B"))
 
     assert world.runner.run(main()) == ["paid", "paid", "twice"]
+    world.close()
+
+
+@pytest.mark.parametrize("policies", [Policy, InterpretedPolicy])
+def test_who_waits_does_so_until_his_deadline_and_leaves_no_trace(policies: type[Policy]):
+    world = LoopWorld(policies)
+    policy = world.policy(KEYED)
+    guarded = policy(world.function(Script((1, "paid"))))
+
+    async def late() -> None:
+        AMBIENT.set(100_000_000)
+        with pytest.raises(KeyInUse):
+            await guarded("A")
+        assert world.now == 100_000_000
+
+    async def main() -> None:
+        first = asyncio.ensure_future(guarded("A"))
+        await asyncio.sleep(0.01)
+        cancelled = asyncio.ensure_future(guarded("A"))
+        await asyncio.sleep(0.01)
+        cancelled.cancel()
+        await asyncio.create_task(late())
+        flight = policy.layers[0].kept.entries.flight("A")  # type: ignore[attr-defined]
+        assert not flight.waiters
+        assert await first == "paid"
+
+    world.runner.run(main())
     world.close()
 
 

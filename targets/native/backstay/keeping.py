@@ -35,7 +35,7 @@ from backstay.drivers.libraries import backend
 from backstay.drivers.operation import asubstitute_for, substitute_for
 from backstay.drivers.sync import in_event_loop
 from backstay.errors import KeyConflict, KeyInUse, Missing
-from backstay.kept import NOTHING, Kept, kept_by
+from backstay.kept import NOTHING, Kept, Waiting, kept_by
 from backstay.lookup_keys import known_by
 from backstay_core.failure import NEVER
 from backstay_core.strategies.contract import LOOKUP
@@ -98,14 +98,11 @@ class Keeping:
         looking = self._look(layer, failure, in_thread=True)
         try:
             flight = next(looking)
-            clock, bell = self._policy.ports.clock, self._policy.ports.doorbell()
+            bell = self._policy.ports.doorbell()
             while True:
-                flight.waiters.append(bell.ring)
-                while not flight.over:
-                    left = current_deadline() - clock()
-                    if left <= 0:
-                        raise KeyInUse(self._where(layer), "KEY_IN_USE", None)
-                    bell.wait(left)
+                with Waiting(kept_by(layer), flight, bell.ring):
+                    while not flight.over:
+                        bell.wait(self._left(layer))
                 flight = next(looking)
         except StopIteration as found:
             return found.value
@@ -117,12 +114,20 @@ class Keeping:
             flight = next(looking)
             bell = backend().bell()
             while True:
-                flight.waiters.append(bell.ring)
-                while not flight.over:
-                    await bell.wait(NEVER)
+                with Waiting(kept_by(layer), flight, bell.ring):
+                    while not flight.over:
+                        await bell.wait(self._policy.ports.in_loop(self._left(layer)))
                 flight = next(looking)
         except StopIteration as found:
             return found.value
+
+    def _left(self, layer: Any) -> int:
+        """For how many ns the call may wait. Raises `KeyInUse` if its deadline has passed."""
+        deadline = current_deadline()
+        left = NEVER if deadline >= NEVER else deadline - self._policy.ports.clock()
+        if left <= 0:
+            raise KeyInUse(self._where(layer), "KEY_IN_USE", None)
+        return left
 
     def _look(self, layer: Any, failure: Any, *, in_thread: bool) -> Wait:
         """Gives what is found, and until then each flight that is to be waited for."""

@@ -8,7 +8,10 @@ from backstay_core.entries import Entries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
+
+    from backstay_core.entries import Flight
 
 NOTHING = object()  # what a lookup that finds nothing finds
 KEPT = RLock()
@@ -32,6 +35,25 @@ class Kept:
         else:
             self.entries = Entries(self.entries.most)
         self.lock = RLock()
+
+
+class Waiting:
+    """``with Waiting(kept, flight, ring): …``: `ring` is called when the flight is over, which it may be already."""
+
+    __slots__ = ("_flight", "_kept", "_ring")
+
+    def __init__(self, kept: Kept, flight: Flight, ring: Callable[[], object]) -> None:
+        self._kept = kept
+        self._flight = flight
+        self._ring = ring
+
+    def __enter__(self) -> None:
+        with self._kept.lock:
+            self._flight.waiters[self._ring] = None
+
+    def __exit__(self, *_: object) -> None:
+        with self._kept.lock:
+            self._flight.waiters.pop(self._ring, None)
 
 
 def kept_by(layer: Any) -> Kept:
