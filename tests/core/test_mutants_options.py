@@ -182,7 +182,7 @@ DEFAULTS = [
             "results": None, "negative": False, "single": True,
         },
     ),
-    (Idempotency(60), {"keep_for": 60, "entries": 10_000, "key": None}),
+    (Idempotency(), {"keep_for": 86_400.0, "entries": 10_000, "key": None}),
     (
         Inject(),
         {
