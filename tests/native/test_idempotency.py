@@ -84,6 +84,17 @@ def test_arguments_that_cannot_be_shown_fail_the_call(world: Any):
     assert not script.calls
 
 
+def test_of_long_arguments_little_is_kept(sync_world: SyncWorld):
+    policy = sync_world.policy(KEYED)
+    guarded = policy(sync_world.function(Script((0, "paid"), (0, "twice"))))
+    long = "\udcff" + "x" * 100_000
+    assert [guarded("A", long), guarded("A", long)] == ["paid", "paid"]
+    with pytest.raises(KeyConflict):
+        guarded("A", long + "y")
+    entry = policy.layers[0].kept.entries.find("A")  # type: ignore[attr-defined]
+    assert len(entry.mark[1]) < 300
+
+
 def test_a_call_without_a_key_is_not_touched(world: Any):
     guarded = world.policy(Idempotency(60))(world.function(Script((0, 1), (0, 2))))
     assert [world.run(guarded, Unshowable()) for _ in range(2)] == [1, 2]

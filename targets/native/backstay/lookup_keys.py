@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
+LONGEST = 200  # characters of the arguments of a call that are kept as they are
 KEY: ContextVar[Any] = ContextVar("backstay_idempotency_key", default=None)
 
 
@@ -75,10 +76,16 @@ def known_by(
 
 
 def shown(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """Arguments as text: the same for the same arguments."""
+    """Arguments as text: the same for the same arguments. Of a long one, which would be kept as long as the result, its
+    SHA-256."""
     named = [("", value) for value in args] + sorted(kwargs.items())
     silent: Any = object.__repr__
-    return repr([(name, type(value) if type(value).__repr__ is silent else value) for name, value in named])
+    text = repr([(name, type(value) if type(value).__repr__ is silent else value) for name, value in named])
+    if len(text) <= LONGEST:
+        return text
+    from hashlib import sha256
+
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def function_name(function: Any) -> str:
