@@ -21,7 +21,8 @@ class Answer(NamedTuple):
     hold: threading.Event | None = None
 
 
-RESET = Answer(0)  # the connection ends without an answer
+RESET = Answer(0, b"")  # the connection ends without an answer
+GARBAGE = Answer(0, b"\0\xff no HTTP\r\n\r\n")
 
 
 class Request(NamedTuple):
@@ -63,7 +64,8 @@ class Server:
                     answer = outer.script.pop(0) if outer.script else Answer()
                 if answer.hold is not None:
                     answer.hold.wait(60)
-                if answer is RESET:
+                if not answer.status:
+                    self.wfile.write(answer.body)
                     self.close_connection = True
                     return
                 self.send_response(answer.status)

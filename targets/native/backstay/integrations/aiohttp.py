@@ -4,15 +4,19 @@
 
 What a request may be repeated for, and what becomes of its answers, are rules HS1 to HS5 in
 `backstay_core.http.semantics`. aiohttp has no error of its own for a pool without a free connection: waiting for one is
-part of its timeouts.
+part of its timeouts. To an answer that is no HTTP it gives the status 400, as if it were the client's mistake; here it
+is a disconnect, as with other clients.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from aiohttp import ClientResponseError
+from aiohttp.http import HttpProcessingError
 from aiohttp.payload import BytesPayload, StringPayload
 
+from backstay.classifier import register_classifier
 from backstay.integrations.exchange import Exchange
 from backstay.integrations.guard import Guard
 
@@ -37,3 +41,10 @@ class PolicyMiddleware(Guard):
             status="status",
         )
         return await exchange.acall(policy, lambda: handler(request))
+
+
+def _garbled(error: BaseException) -> str | None:
+    return "disconnect" if isinstance(error.__cause__, HttpProcessingError) else None
+
+
+register_classifier(ClientResponseError, _garbled)
