@@ -107,7 +107,9 @@ def upstream_of(url: str) -> "tuple[bool, str, str]":
     scheme, found, rest = url.partition("://")
     authority, _, path = rest.partition("/")
     if not found or scheme not in ("http", "https") or not authority or any(mark in url for mark in "?#@ "):
-        raise ConfigurationError(f"{UPSTREAM} must be http://host:port/path or https://…; got {url!r}")
+        raise ConfigurationError(  # without the URL: it may hold a password
+            f"{UPSTREAM} must be http://host:port/path or https://…, without user, query and fragment"
+        )
     return scheme == "https", authority, ("/" + path.rstrip("/")) if path else ""
 
 
