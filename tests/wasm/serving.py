@@ -115,7 +115,7 @@ class Upstream:
         head = [f"HTTP/1.1 {reply.status} So", *(f"{name}: {value}" for name, value in (*reply.headers, length))]
         body = b"" if method == "HEAD" else reply.body[: reply.sent]
         if reply.chunked:
-            body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+            body = b"%x\r\n%b\r\n" % (len(body), body) + (b"0\r\n\r\n" if reply.sent is None else b"")
         writer.write("\r\n".join([*head, "", ""]).encode("latin-1") + body)
         await writer.drain()
 

@@ -168,8 +168,9 @@ def test_an_upstream_that_gives_no_answer(serve: Any, upstream: Upstream):
     assert served.log == []
 
 
-def test_an_answer_that_breaks_off_is_broken_off(middleware: Path, upstream: Upstream):
-    upstream.script = [Reply(body=BIG, sent=1000)]
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_answer_that_breaks_off_is_broken_off(middleware: Path, upstream: Upstream, chunked: bool):
+    upstream.script = [Reply(body=BIG, sent=1000, chunked=chunked)]
     with serving(middleware, f"http://127.0.0.1:{upstream.port}", [RETRY], *ONE_INSTANCE) as served:
         with pytest.raises(http.client.IncompleteRead):
             served.ask()

@@ -109,5 +109,12 @@ def test_refusals(failure: Failure, status: int, pause: Any):
 
 
 def test_the_heads_of_a_connection_stay_with_it():
-    headers = [("Transfer-Encoding", b"chunked"), ("TE", b"trailers"), ("Host", b"h"), ("x", b"1"), ("x", b"2")]
+    headers = [
+        ("Transfer-Encoding", b"chunked"),
+        ("keep-alive", b"max=1"),
+        ("TE", b"trailers"),
+        ("Host", b"h"),
+        ("x", b"1"),
+        ("x", b"2"),
+    ]
     assert settings.passed_on(headers) == [("x", b"1"), ("x", b"2")]
