@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Any
 
 import grpc
@@ -30,6 +31,7 @@ class Shop:
         self.calls = 0
         self.remaining: list[float | None] = []
         self.breaks_after = -1
+        self.endless = False
 
     def enter(self, context: Any) -> None:
         self.calls += 1
@@ -46,7 +48,7 @@ class Shop:
 
     def ticks(self, request: bytes, context: Any) -> Iterator[bytes]:
         self.enter(context)
-        for number in range(3):
+        for number in count() if self.endless else range(3):
             if number == self.breaks_after:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "half-way")
             yield request + str(number).encode()
@@ -179,6 +181,22 @@ def test_a_stream_that_breaks_half_way_is_not_begun_again(ask: Ask, shop: Shop):
         ask(retrying(), "us", idempotent=[path("us")])
     assert caught.value.code() is UNAVAILABLE
     assert shop.calls == 1
+
+
+def test_a_stream_of_answers_is_a_call_still(served: tuple[Shop, str], shop: Shop):
+    """It can be cancelled, and says how it ended."""
+    with grpc.insecure_channel(served[1]) as plain:
+        ticks = grpc.intercept_channel(plain, PolicyInterceptor(retrying())).unary_stream(path("us"))
+        call: Any = ticks(b"t")
+        assert (next(call), list(call)) == (b"t0", [b"t1", b"t2"])
+        assert next(call, "no more") == "no more"
+        assert call.code() is grpc.StatusCode.OK
+        shop.endless = True
+        call = ticks(b"t")
+        call.cancel()
+        with pytest.raises(grpc.RpcError):
+            list(call)
+        assert call.code() is grpc.StatusCode.CANCELLED
 
 
 def test_a_breaker_counts_failures(ask: Ask, shop: Shop):

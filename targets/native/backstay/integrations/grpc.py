@@ -15,6 +15,7 @@ GI5   A server's ``grpc-retry-pushback-ms`` is heeded; a negative one ends the a
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -79,7 +80,7 @@ class PolicyInterceptor(
 
     def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         def attempt() -> Any:
-            return _begun(continuation(self.timed(client_call_details), request))
+            return _Begun(continuation(self.timed(client_call_details), request))
 
         return self.policy(client_call_details).call(attempt)
 
@@ -98,18 +99,21 @@ def _sound(outcome: Any) -> Any:
     return outcome
 
 
-def _begun(messages: Iterator[Any]) -> Iterator[Any]:
-    """The messages, the first of which has come (GI3)."""
-    try:
-        first = next(messages)
-    except StopIteration:
-        return iter(())
-    return _after(first, messages)
+class _Begun:
+    """A call whose first message has come (GI3): all that the call is, and that message is the next one."""
 
+    def __init__(self, call: Any) -> None:
+        self._call = call
+        self._first = list(islice(call, 1))
 
-def _after(first: Any, messages: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    yield from messages
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return self._first.pop() if self._first else next(self._call)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._call, name)
 
 
 class _AioUnaryUnary(Rules, grpc.aio.UnaryUnaryClientInterceptor):
