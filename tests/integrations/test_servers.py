@@ -267,6 +267,22 @@ def test_what_is_no_policy_is_refused():
             make(Site(), Policy("server"), {"accepted": ("x",)})
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {option: value}
+        for option in ("least", "margin", "retry_after")
+        for value in (-1, float("inf"), float("nan"), "1")
+    ]
+    + [{option: 5} for option in ("priority", "tenant")],
+    ids=repr,
+)
+def test_options_that_could_not_be_used_are_refused_at_once(options: dict[str, Any]):
+    for make in (asgi, fastapi):
+        with pytest.raises(ConfigurationError, match=f"{next(iter(options))}=…"):
+            make(Site(), Policy("server"), options)
+
+
 def test_other_scopes_pass():
     seen: list[str] = []
 

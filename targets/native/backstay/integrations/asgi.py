@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from backstay.ambient import SECONDS
 from backstay.callers import calling
 from backstay.errors import DeadlineExceeded, Rejected, TimedOut
 from backstay.integrations.exchange import Answered
@@ -31,6 +32,7 @@ from backstay.propagation import incoming, require
 from backstay_core.failure import ConfigurationError
 from backstay_core.http.deadlines import CODECS
 from backstay_core.http.semantics import is_failure
+from backstay_core.options import CHECKS
 from backstay_core.strategies.contract import BOUND, FAULT, GATE
 
 if TYPE_CHECKING:
@@ -47,8 +49,18 @@ __all__ = ["PolicyMiddleware", "refusal_of"]
 ROLES: tuple[str, ...] = (GATE, BOUND, FAULT)
 
 
-def check_server_policy(policy: Policy | Keyed) -> None:
-    """Raises `ConfigurationError` unless it can stand around a request that is handled once (AS5)."""
+def check_server(
+    policy: Policy | Keyed,
+    *,
+    accepted: tuple[str, ...],
+    margin: float,
+    least: float,
+    retry_after: float,
+    priority: Callable[[Any], int | str] | None,
+    tenant: Callable[[Any], str] | None,
+) -> None:
+    """Raises `ConfigurationError` unless the policy can stand around a request that is handled once (AS5), and for
+    options that could not be used."""
     if not isinstance(policy, (Policy, Keyed)):
         raise ConfigurationError(f"an integration takes a policy; got {policy!r}")
     plain = policy.policy if isinstance(policy, Keyed) else policy
@@ -58,6 +70,12 @@ def check_server_policy(policy: Policy | Keyed) -> None:
                 f"policy {plain.name!r}: a request is handled once, so its policy has gates and Timeouts, and no"
                 f" {layer.options.KIND}"
             )
+    incoming({}, margin=margin, accepted=accepted)
+    for option, value in (("least", least), ("retry_after", retry_after)):
+        CHECKS["seconds"](f"{option}=…", SECONDS, value)
+    for option, function in (("priority", priority), ("tenant", tenant)):
+        if function is not None and not callable(function):
+            raise ConfigurationError(f"{option}=… is a function of the request; got {function!r}")
 
 
 def whose(priority: Callable[[Any], int | str] | None, tenant: Callable[[Any], str] | None, request: Any) -> calling:
@@ -95,8 +113,15 @@ class PolicyMiddleware:
         priority: Callable[[Any], int | str] | None = None,
         tenant: Callable[[Any], str] | None = None,
     ) -> None:
-        check_server_policy(policy)
-        incoming({}, margin=margin, accepted=accepted)
+        check_server(
+            policy,
+            accepted=accepted,
+            margin=margin,
+            least=least,
+            retry_after=retry_after,
+            priority=priority,
+            tenant=tenant,
+        )
         self.app = app
         self.policy = policy
         self.accepted = accepted

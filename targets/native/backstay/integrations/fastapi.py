@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import HTTPException, Request
 
 from backstay.errors import Rejected, TimedOut
-from backstay.integrations.asgi import check_server_policy, refusal_of, whose
+from backstay.integrations.asgi import check_server, refusal_of, whose
 from backstay.keyed import Keyed
 from backstay.propagation import incoming, require
 from backstay_core.http.deadlines import CODECS
@@ -38,8 +38,15 @@ def guarded(
 ) -> Callable[..., AsyncIterator[None]]:
     """A dependency that lets a request in under `policy`; the options are those of `asgi.PolicyMiddleware`. The key
     function of a `Keyed` policy gets the request, and so do `priority` and `tenant`."""
-    check_server_policy(policy)
-    incoming({}, margin=margin, accepted=accepted)
+    check_server(
+        policy,
+        accepted=accepted,
+        margin=margin,
+        least=least,
+        retry_after=retry_after,
+        priority=priority,
+        tenant=tenant,
+    )
 
     async def dependency(request: Request) -> AsyncIterator[None]:
         chosen: Any = policy.for_call(request) if isinstance(policy, Keyed) else policy
