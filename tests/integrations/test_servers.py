@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -270,11 +271,10 @@ def test_what_is_no_policy_is_refused():
 @pytest.mark.parametrize(
     "options",
     [
-        {option: value}
-        for option in ("least", "margin", "retry_after")
-        for value in (-1, float("inf"), float("nan"), "1")
-    ]
-    + [{option: 5} for option in ("priority", "tenant")],
+        *({name: value} for name in ("least", "margin", "retry_after") for value in (-1, math.inf, math.nan, "1")),
+        {"priority": 5},
+        {"tenant": 5},
+    ],
     ids=repr,
 )
 def test_options_that_could_not_be_used_are_refused_at_once(options: dict[str, Any]):

@@ -159,7 +159,11 @@ class Hashless:
         raise ValueError("broken")
 
 
-@pytest.mark.parametrize("key", [lambda *args: 1 / 0, lambda *args: [], lambda *args: Hashless(), None])
+async def slow_key(*_: Any) -> str:
+    return "key"
+
+
+@pytest.mark.parametrize("key", [lambda *args: 1 / 0, lambda *args: [], lambda *args: Hashless(), slow_key, None])
 def test_without_a_key_there_is_no_cache(world: Any, key: Any):
     policy = world.policy(Cache(60, stale_for=5, key=key))
     heard: list[Any] = []

@@ -151,6 +151,18 @@ def test_a_key_function_that_fails_fails_the_call(world: Any):
     assert not script.calls
 
 
+def test_a_key_function_that_is_async_is_refused(world: Any):
+    """Each of its coroutines would be a key of its own, and each call would be executed."""
+
+    async def key() -> str:
+        return "A"
+
+    script = Script((0, "paid"))
+    with pytest.raises(ConfigurationError, match="a key function is not async"):
+        world.run(world.policy(Idempotency(key=key))(world.function(script)))
+    assert not script.calls
+
+
 def test_who_comes_meanwhile_waits_for_the_result():
     world = LoopWorld()
     guarded = world.policy(KEYED)(world.function(Script((0.1, "paid"), (0, "twice"))))

@@ -13,8 +13,8 @@ KE5   With `single`, one call fetches the value of a key, and other calls with i
       and loops alike. If it fails, each of them goes on for itself; if it is cancelled or interrupted, one of them is
       the next to fetch. A call inside the one that fetches does not wait,
       nor does a sync call on an event loop.
-KE6   A key function that raises, and a key that has no hash or cannot be compared, leave the call without a cache.
-      Event: *uncached*. Key functions may be called more than once for a call; comparing keys holds a lock.
+KE6   A key function that raises or is async, and a key that has no hash or cannot be compared, leave the call without
+      a cache. Event: *uncached*. Key functions may be called more than once for a call; comparing keys holds a lock.
 KE7   An Idempotency keeps the result of a call that completes, None too, for `keep_for`. A call without a key (None) is
       not touched. Its key function's error comes out, and a key that has no hash is a `ConfigurationError`.
 KE8   While a call with a key is under way, others with it wait for its result. When it fails, one of them is the next

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
+from backstay.drivers.operation import is_coroutine
 from backstay.frames.judging import PolicyBug
 from backstay_core.failure import ConfigurationError
 
@@ -34,13 +35,21 @@ class idempotency_key:
 def cache_key(options: Any, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The key of a call in a Cache. Raises what a key function raises."""
     if options.key is not None:
-        return function, options.key(*args, **kwargs)
+        return function, _key(options.key, args, kwargs)
     return function, (args, tuple(sorted(kwargs.items())) if kwargs else ())
 
 
 def idempotency_key_of(options: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The key of a call in an Idempotency, None without one. Raises what a key function raises."""
-    return KEY.get() if options.key is None else options.key(*args, **kwargs)
+    return KEY.get() if options.key is None else _key(options.key, args, kwargs)
+
+
+def _key(key_function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    key = key_function(*args, **kwargs)
+    if is_coroutine(key):  # it has a hash, and no second one is equal to it
+        key.close()
+        raise ConfigurationError("a key function is not async")
+    return key
 
 
 def mark_of(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, str]:
