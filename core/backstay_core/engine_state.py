@@ -8,16 +8,22 @@ from backstay_core.documents import (
     LONGEST_SNAPSHOT,
     MOST_POLICIES,
     EngineError,
+    number,
     parse,
     policies_of,
 )
 from backstay_core.engine import MOST, MOST_CALLS, Call, Document, Engine, check
-from backstay_core.failure import NEVER, SnapshotError
+from backstay_core.failure import NEVER, SnapshotError, shown
 from backstay_core.holding import hold
 from backstay_core.inflight import read_call, save
 from backstay_core.state import REVIVE, Reader, seal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 CONTRACT = "0.1.0"
+MOST_HANDLE = (1 << 53) - 1  # in a snapshot: there is room for those to come
 
 
 def snapshot(engine: Engine, now: int, wall: "int | None") -> str:
@@ -57,29 +63,48 @@ def restore(engine: Engine, snapshot: str, mode: str, now: int, wall: "int | Non
 
 
 def _load(engine: Engine, read: Reader, now: int) -> None:
-    engine.given = read.integer("given", most=MOST)
-    engine.begun = read.integer("begun", most=MOST)
+    engine.given = read.integer("given", most=MOST_HANDLE)
+    engine.begun = read.integer("begun", most=MOST_HANDLE)
     then = now - read.elapsed
     for text, seed, first in read.table("documents", 3):
-        engine.enter(Document(text, int(seed), int(first), policies_of(text, int(seed))))
-    policies = read.table("policies", 2)
-    known = [int(handle) for handle, _ in policies]
-    engine.policies = {handle: engine.policies[handle] for handle in known}
-    for handle, state in policies:
-        engine.policies[int(handle)].restore(state, then, read.mode)
+        seed = _whole(read, "a seed", seed, 0, MOST)
+        first = _whole(read, "a policy", first, 1, engine.given)
+        document = Document(text, seed, first, policies_of(text, seed))
+        for i in range(len(document.policies)):
+            if first + i > engine.given or first + i in engine.policies:
+                read.refuse(f"policy {first + i} was never given, or is there twice")
+        engine.enter(document)
+    loaded, engine.policies = engine.policies, {}
+    for handle, state in read.table("policies", 2):
+        handle = _whole(read, "a policy", handle, 1, engine.given)
+        if handle not in loaded or len(engine.policies) >= MOST_POLICIES:
+            read.refuse(f"policy {handle} is in no document, is there twice, or is one of too many")
+        engine.policies[handle] = loaded.pop(handle)
+        engine.policies[handle].restore(state, then, read.mode)
     if read.mode == REVIVE:
         return
     calls = read.table("calls", 4)
     if len(calls) > MOST_CALLS:
         read.refuse(f"more than {MOST_CALLS} calls are open")
     for handle, policy, queue, saved in calls:
-        call = Call(int(handle), int(policy), engine.woken)
-        if not 0 < call.handle <= engine.begun or call.handle in engine.calls:
-            read.refuse(f"call {call.handle} was never begun, or is there twice")
-        call.execution = read_call(saved, engine.policies[int(policy)], then, call.wake if queue is True else None)
-        engine.calls[call.handle] = call
+        handle = _whole(read, "a call", handle, 1, MOST_HANDLE)
+        call = Call(handle, _whole(read, "a policy", policy, 1, engine.given), engine.woken)
+        if handle > engine.begun or handle in engine.calls:
+            read.refuse(f"call {handle} was never begun, or is there twice")
+        if call.policy not in engine.policies:
+            read.refuse(f"call {handle} is of policy {call.policy}, which is not there")
+        call.execution = read_call(saved, engine.policies[call.policy], then, call.wake if queue is True else None)
+        engine.calls[handle] = call
     hold([engine.calls[handle].execution for handle in engine.calls], then)
-    engine.woken.extend([int(handle) for handle in read.nested("woken")])
+    engine.woken.extend([handle for handle in read.integers("woken") if handle in engine.calls])
+
+
+def _whole(read: Reader, name: str, value: "Any", least: int, most: int) -> int:
+    """A whole number of a snapshot, perhaps as decimal text."""
+    found = number(value, least, most)
+    if found is None:
+        read.refuse(f"{name} is a whole number from {least} to {most}; got {shown(value)}")
+    return found  # type: ignore[return-value]
 
 
 def report(engine: Engine, now: int) -> str:

@@ -314,12 +314,49 @@ def test_an_engine_takes_over_as_many_calls_as_it_may_hold_and_no_rows_that_it_d
         (lambda state: state["calls"].append(state["calls"][1]), "call 2 was never begun, or is there twice"),
         (lambda state: state.update(begun=1), "call 2 was never begun"),
         (lambda state: state.update(policies=7), "policies must be a list"),
+        (lambda state: state["documents"].append(state["documents"][0]), "policy 1 was never given, or is there twice"),
+        (lambda state: state["policies"].append(state["policies"][0]), "policy 1 is in no document, is there twice"),
+        (lambda state: state.update(policies=[]), "call 1 is of policy 1, which is not there"),
+        (lambda state: state.update(given=0), "a policy is a whole number from 1 to 0"),
+        (lambda state: state.update(begun=1 << 53), "begun is out of range"),
     ):
         bad = json.loads(before)
         spoil(bad["state"])
         with pytest.raises(EngineError, match=why):
             engine_state.restore(engine, json.dumps(bad), "resume", 0, None)
         assert engine_state.snapshot(engine, 0, None) == before
+
+
+HANDLES: dict[str, tuple[str | int, ...]] = {
+    "a seed": ("documents", 0, 1),
+    "a policy": ("policies", 0, 0),
+    "a call": ("calls", 0, 0),
+}
+
+
+@pytest.mark.parametrize("name", HANDLES)
+@pytest.mark.parametrize("wrong", ["1e400", "1.5", "true", "-1", "null", '"x"', "36893488147419103232", "[]"])
+def test_what_is_no_handle_is_named(name: str, wrong: str):
+    """A number that is rounded to one would be another one to the host."""
+    engine = an_engine()
+    before = engine_state.snapshot(engine, 0, None)
+    bad = json.loads(before)
+    row: Any = bad["state"]
+    for key in HANDLES[name][:-1]:
+        row = row[key]
+    row[HANDLES[name][-1]] = "HERE"
+    with pytest.raises(EngineError, match=f"{name} is a whole number") as caught:
+        engine_state.restore(engine, json.dumps(bad).replace('"HERE"', wrong), "resume", 0, None)
+    assert caught.value.kind == "invalid-snapshot"
+    assert engine_state.snapshot(engine, 0, None) == before
+
+
+def test_of_those_who_are_to_be_woken_only_open_calls_are_told():
+    engine = an_engine()
+    data = json.loads(engine_state.snapshot(engine, 0, None))
+    data["state"]["woken"] = [7, 2]
+    engine_state.restore(engine, json.dumps(data), "resume", 0, None)
+    assert engine.woken == [2]
 
 
 def test_an_inject_that_a_snapshot_switches_on_draws_for_all_who_share_it():
