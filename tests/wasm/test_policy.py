@@ -12,7 +12,22 @@ import pytest
 
 import backstay
 import backstay_wasm
-from backstay import Bulkhead, CircuitBreaker, CircuitOpen, ConfigurationError, Fallback, Retry, TimedOut, Timeout
+from backstay import (
+    Bulkhead,
+    Cache,
+    CircuitBreaker,
+    CircuitOpen,
+    ConcurrencyLimit,
+    ConfigurationError,
+    Fallback,
+    Hedge,
+    Idempotency,
+    Inject,
+    RateLimit,
+    Retry,
+    TimedOut,
+    Timeout,
+)
 from backstay_wasm import Engine, Policy
 from tests.support.virtual import ManualPorts, VirtualLoop
 
@@ -152,6 +167,48 @@ def test_what_is_performed_may_be_python(engine: Engine):
     assert policy.call(scripted([ConnectionRefusedError()])) == "connect"
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize(
+    "part",
+    [
+        Cache(60),
+        Cache(60, key=lambda name: name[0]),
+        Cache(1e-9, stale_for=60, key=lambda name: name[0]),
+        Idempotency(60, key=lambda name: name),
+        Hedge(3600, idempotent=True),
+        Inject("outcome", enabled=True, every=2, value=lambda: "injected"),
+        Inject("error", enabled=True, every=2, failure="connect"),
+    ],
+    ids=lambda part: part.KIND,
+)
+def test_what_looks_up_races_or_disturbs(engine: Engine, part: Any, asynchronous: bool):
+    """The same values, errors and executions as native."""
+
+    def results(policy: Any) -> list[Any]:
+        made: list[str] = []
+
+        def load(name: str) -> str:
+            made.append(name)
+            if len(made) == 5:
+                raise ConnectionRefusedError
+            return f"{name} {len(made)}"
+
+        async def load_later(name: str) -> str:
+            return load(name)
+
+        guarded = policy(load_later if asynchronous else load)
+        found: list[Any] = []
+        for name in ("ant", "bee", "ant", "asp", "bee", "cat", "cat", "dog"):
+            try:
+                found.append(asyncio.run(guarded(name)) if asynchronous else guarded(name))
+            except Exception as error:
+                found.append((type(error), str(error)))
+        return [*found, *made]
+
+    expected = results(backstay.Policy("p", part, seed=1))
+    assert results(Policy("p", part, seed=1, engine=engine)) == expected
+
+
 def test_what_is_not_there_is_refused(engine: Engine):
     with pytest.raises(ConfigurationError, match="cannot be shared"):
         Policy("p", backstay.shared("db", CircuitBreaker()), engine=engine)
@@ -167,6 +224,14 @@ def test_what_is_not_there_is_refused(engine: Engine):
 def test_handles_look_inside(engine: Engine):
     policy = Policy("p", CircuitBreaker(), Bulkhead(2), engine=engine)
     breaker = policy[CircuitBreaker]
+    gates = Policy("gates", ConcurrencyLimit(initial=7), RateLimit(100, per=1), engine=engine)
+    seen: list[Any] = []
+
+    def look() -> None:
+        seen.append((gates[ConcurrencyLimit].inside, gates[ConcurrencyLimit].limit, gates[RateLimit].limit))
+
+    gates.call(look)
+    assert seen == [(1, 7, 100)]
     assert (breaker.state, breaker.mode, breaker.remaining, policy[Bulkhead].waiting) == ("closed", "auto", 0.0, 0)
     breaker.force_open()
     with pytest.raises(CircuitOpen):

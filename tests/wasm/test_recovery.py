@@ -14,6 +14,7 @@ from wasmtime import Store
 from backstay_core.engine import Engine as CoreEngine
 from backstay_wasm import CallLost, Engine, EngineError, IncompatibleComponent, Limits
 from backstay_wasm.instance import Instance
+from backstay_wasm.marshal import Trap
 from backstay_wasm.recovery import FEWEST, PATIENCE
 
 MS = 1_000_000
@@ -300,6 +301,101 @@ def test_an_engine_in_use_has_a_spare_instance(engine_of: Callable[..., Engine])
     assert engine._inside.instance is spare
     assert engine._inside.spare is None
     assert engine.step(call.call, "ok", call.token, now=0).over
+
+
+@pytest.mark.parametrize("error", [EngineError("out-of-memory", "full"), Trap("trap", "full")], ids=["error", "trap"])
+def test_a_spare_instance_that_is_too_full_is_no_loss(
+    engine_of: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, error: Exception
+):
+    """It holds an older state already, so it may need more memory than a new one."""
+    engine = engine_of(POLICIES)
+    call = engine.begin("p", 0)
+    engine._inside.take_snapshot()
+    spare = engine._inside.spare
+    call_of = Instance.call
+
+    def full(self: Instance, name: str, args: Any) -> Any:
+        if self is spare:
+            raise error
+        return call_of(self, name, args)
+
+    monkeypatch.setattr(Instance, "call", full)
+    poison(engine)
+    with pytest.raises(CallLost):
+        engine.report(0)
+    assert engine._inside.incomplete == 0
+    assert engine.step(call.call, "ok", call.token, now=0).over
+
+
+def test_who_waits_is_told_of_a_restore_that_is_interrupted(
+    engine_of: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+):
+    engine = engine_of(WAITING)
+    empty = engine.snapshot(0)
+    rung: list[int] = []
+    engine.begin("p", 0)
+    engine.begin("p", 0, wake=lambda: rung.append(1))
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine._inside, "take_snapshot", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        engine.restore(empty, 1)
+    assert rung == [1]
+
+
+def test_a_restore_keeps_who_waits_in_the_snapshot_too(engine_of: Callable[..., Engine]):
+    engine = engine_of(WAITING)
+    rung: list[int] = []
+    inside = engine.begin("p", 0)
+    waiting = engine.begin("p", 0, wake=lambda: rung.append(1))
+    data = json.loads(engine.snapshot(0))
+    data["state"]["calls"][1][0] = str(waiting.call)  # decimal text is a whole number too
+    engine.restore(json.dumps(data), 0)
+    rung.clear()
+    engine.step(inside.call, "ok", inside.token, now=1)
+    assert rung == [1]
+    assert engine.step(waiting.call, "wake", now=1).action == "attempt"
+
+
+def test_a_call_that_is_closed_while_there_is_no_memory_for_an_instance_is_closed(engine_of: Callable[..., Engine]):
+    engine = engine_of(POLICIES)
+    gone = engine.begin("p", 0)
+    make = engine._inside._make
+
+    def fail() -> Instance:
+        raise IncompatibleComponent("it cannot be started: out of memory")
+
+    engine._inside._make = fail
+    poison(engine)
+    with pytest.raises(IncompatibleComponent):
+        engine.report(0)
+    with pytest.raises(IncompatibleComponent):
+        engine.close(gone.call, 0)
+    engine._inside._make = make
+    assert engine.report(0)["calls"] == 0
+
+
+@pytest.mark.parametrize("now", [0, 1 << 64])
+def test_a_wake_up_that_is_interrupted_comes_later(engine_of: Callable[..., Engine], now: int):
+    engine = engine_of(WAITING)
+    rung: list[str] = []
+    inside = engine.begin("p", 0)
+
+    def wake() -> None:
+        rung.append("interrupted" if not rung else "told")
+        if len(rung) == 1:
+            raise KeyboardInterrupt
+
+    engine.begin("p", 0, wake=wake)
+    with pytest.raises(KeyboardInterrupt):
+        engine.step(inside.call, "ok", inside.token, now=1)
+    try:
+        engine.report(now)  # whatever comes next, be it refused
+    except EngineError:
+        pass
+    assert rung == ["interrupted", "told"]
 
 
 def test_what_an_interrupt_leaves_in_doubt_has_not_happened(

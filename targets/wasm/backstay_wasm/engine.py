@@ -17,7 +17,7 @@ from backstay_wasm.cache import Cache
 from backstay_wasm.component import find
 from backstay_wasm.instance import Instance, compiled
 from backstay_wasm.marshal import Trap
-from backstay_wasm.recovery import Recovering
+from backstay_wasm.recovery import Begun, Recovering
 from backstay_wasm.values import CallLost, Decision, Limits
 
 TYPE_CHECKING = False
@@ -114,15 +114,22 @@ class Engine:
         caller: Caller | None = None,
     ) -> Decision:
         """Begin a call. `caller` says whose it is, for gates with `shed` or `fair`. `wake` is called, from whichever
-        thread makes room, when a gate has let the call in; it must not block. With `queue` alone the caller reads
-        `Decision.woken` itself."""
+        thread makes room, when a gate has let the call in, and when calls may be gone; it must not block. With `queue`
+        alone the caller reads `Decision.woken` itself."""
         who = None if caller is None else dumps({"priority": caller.priority, "tenant": caller.tenant})
         waits = wake is not None or bool(queue)
-        with self._lock:
-            decision: Decision = self._tell("begin", (self._handle(policy), now, deadline, waits, who))
-            if wake is not None and not decision.over:
-                self._wakes[decision.call] = wake
-        return self._done(decision)
+        begun = Begun()
+        try:
+            with self._lock:
+                args = self._handle(policy), now, deadline, waits, who
+                decision: Decision = self._tell("begin", args, begun=begun)
+                if wake is not None and not decision.over:
+                    self._wakes[decision.call] = wake
+        except BaseException:
+            if begun.call:  # an interrupt; nobody has its handle
+                self.close(begun.call, now)
+            raise
+        return decision
 
     def step(self, call: int, event: str, token: int = 0, *, now: int, detail: str | None = None) -> Decision:
         """Tell a call what has happened: "ok", "error", "wake" or "abort"."""
@@ -130,7 +137,7 @@ class Engine:
             decision: Decision = self._tell("step", (call, event, token, now, detail), call)
             if decision.over or event == "abort":
                 self._wakes.pop(call, None)
-        return self._done(decision)
+        return decision
 
     def attach(self, call: int, wake: Wake) -> None:
         """Have `wake` called when a gate lets this call in: for calls that came with a snapshot."""
@@ -142,7 +149,7 @@ class Engine:
         with self._lock:
             decision: Decision = self._tell("close", (call, now), call)
             self._wakes.pop(call, None)
-        return self._done(decision)
+        return decision
 
     # -- state and operation
 
@@ -157,20 +164,19 @@ class Engine:
         on both sides; otherwise they move by as much as `now` has moved (see `docs/wasm-host.md`).
         """
         with self._lock:
-            self._tell("restore", (snapshot, mode, now, wall))
-            wakes, self._wakes = self._wakes, {}
+            self._tell("restore", (snapshot, mode, now, wall))  # and tell all who wait to look
+            self._become(json.loads(snapshot)["state"], mode)
             self._inside.take_snapshot()
-            report = self.report(now)
-            self._inside.begun = int(report["begun"])
-            self.names = {row["name"]: int(row["policy"]) for row in report["policies"]}
-            state = json.loads(snapshot)["state"]
-            self._configured = {name: row for text, *_ in state["documents"] for name, row in _rows(text)}
-            known = {row[0] for row in state["calls"]} if mode == "resume" else ()
-            self._wakes = wakes
-            lost = [call for call in wakes if call not in known]
-            self._ring(lost)  # or they would wait for ever
-            for call in lost:
-                wakes.pop(call, None)
+
+    def _become(self, state: dict[str, Any], mode: str) -> None:
+        """Know of policies and calls what a snapshot says that was restored."""
+        self._inside.begun = int(state["begun"])
+        loaded = {int(first) + i: row for text, _, first in state["documents"] for i, row in enumerate(_rows(text))}
+        policies = sorted(int(handle) for handle, _ in state["policies"])
+        self.names = {loaded[handle][0]: handle for handle in policies}
+        self._configured = dict(loaded[handle] for handle in policies)
+        known = {int(row[0]) for row in state["calls"]} if mode == "resume" else ()
+        self._wakes = {call: wake for call, wake in self._wakes.items() if call in known}
 
     def snapshot_policy(self, policy: int | str, now: int, wall: int | None = None) -> dict[str, Any]:
         """One policy's state, as `backstay.Policy.snapshot` gives it."""
@@ -238,17 +244,17 @@ class Engine:
             return found
         return policy
 
-    def _tell(self, name: str, args: tuple[Any, ...], call: int | None = None) -> Any:
+    def _tell(self, name: str, args: tuple[Any, ...], call: int | None = None, begun: Begun | None = None) -> Any:
         if self._closed:
             raise EngineError("shut", "this engine is shut")
         try:
-            return self._inside.tell(name, args)
+            return self._inside.tell(name, args, begun)
         except Trap as trap:
             if call is not None:
                 self._wakes.pop(call, None)
             raise CallLost(trap.kind, f"{name}: {trap.message}; the instance was replaced", call) from None
         finally:
-            self._ring_after_a_replacement()
+            self._ring()
 
     def _ask(self, name: str, args: tuple[Any, ...]) -> Any:
         with self._lock:
@@ -259,29 +265,27 @@ class Engine:
             except Trap as trap:
                 raise CallLost(trap.kind, f"{name}: {trap.message}; the instance was replaced") from None
             finally:
-                self._ring_after_a_replacement()
+                self._ring()
 
-    def _ring_after_a_replacement(self) -> None:
+    def _ring(self) -> None:
+        """Tell those whom a gate has let in, and after a loss all who wait. What an interrupt leaves is told later."""
         inside = self._inside
-        if inside.woken or inside.all_woken:
-            woken = [*self._wakes] if inside.all_woken else inside.woken
-            inside.woken, inside.all_woken = [], False
-            self._ring(woken)
-
-    def _done(self, decision: Decision) -> Decision:
-        if decision.more is not None and decision.woken:
-            self._ring(decision.woken)
-        return decision
-
-    def _ring(self, woken: list[int]) -> None:
-        """Tell those whom a gate has let in."""
-        for call in woken:
-            wake = self._wakes.get(call)
+        woken = inside.woken
+        if inside.all_woken:
+            woken[:] = self._wakes
+            inside.all_woken = False
+        while woken:
+            call = woken[0]
+            del woken[0]
             try:
+                wake = self._wakes.get(call)
                 if wake is not None:
                     wake()
             except Exception:  # its loop is closed: nobody will come for the place
-                self.close(call, self._inside.now)
+                self.close(call, inside.now)
+            except BaseException:
+                woken.insert(0, call)
+                raise
 
 
 def _rows(text: str) -> list[tuple[str, dict[str, Any]]]:

@@ -72,12 +72,13 @@ class RemoteExecution:
             self.mode = OVER  # should this raise
             decision = policy.engine.begin(policy.handle, now, deadline=limit, wake=self.wake, caller=self.caller)
             self.call = decision.call
+            self.mode = RUNNING
             return self._actions(decision)
         if mode in (NEW, OVER):
             return []
         engine = self.policy.engine
-        self.mode = OVER
         if kind == ABORT:
+            self.mode = OVER
             return self._actions(engine.close(self.call, now))
         try:
             if kind == OK:
@@ -87,11 +88,14 @@ class RemoteExecution:
                 decision = engine.step(self.call, ERROR, event[1], now=now, detail=written(event[2]))
             else:
                 decision = engine.step(self.call, kind, now=now)
-        except EngineError as error:
+        except CallLost:
+            self.mode = OVER
+            raise
+        except EngineError as error:  # any other one leaves it to be closed
             if error.kind in GONE:
+                self.mode = OVER
                 raise CallLost("trap", f"call {self.call}: the engine went on without it", self.call) from None
             raise
-        self.mode = mode
         return self._actions(decision)
 
     def _actions(self, decision: Decision) -> list[Action]:

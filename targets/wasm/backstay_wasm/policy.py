@@ -1,8 +1,8 @@
 """`Policy`: the surface of `backstay.Policy`, with decisions from the component.
 
 A policy that is data moves into the sandbox by changing one import: ``from backstay_wasm import Policy``. Whatever the
-host *performs* may be Python: the guarded function, a fallback's value or function. Whatever *decides* may not:
-exception classes and predicates in `on` and `results` cannot enter, and are refused.
+host *performs* may be Python: the guarded function, a fallback's value or function, a cache's key. Whatever *decides*
+may not: exception classes and predicates in `on` and `results` cannot enter, and are refused.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import weakref
 from types import SimpleNamespace
 from typing import Any
 
-from backstay import Fallback, Inject
+from backstay import Cache, Fallback, Idempotency, Inject
 from backstay import Policy as NativePolicy
 from backstay.drivers import interpreted
 from backstay.handles import HANDLES, Handle
@@ -35,7 +35,9 @@ def default_engine() -> Engine:
 
 
 def deciding(options: Options) -> Options:
-    """The options as far as they decide: a substitute is the host's affair."""
+    """The options as far as they decide: substitutes, and keys under which values are kept, are the host's affair."""
+    if isinstance(options, (Cache, Idempotency)):
+        return options.replace(key=None)
     return options.replace(value=None) if isinstance(options, (Fallback, Inject)) else options
 
 
@@ -166,7 +168,11 @@ class RemoteState:
         if name == "enabled":
             return body["mode"] == "on"
         if name == "free":
-            return self.options.limit - body["inside"] - body["waiting"]
+            return body.get("limit", getattr(self.options, "limit", 0)) - body["inside"] - body["waiting"]
+        if name == "limit" and name not in body:  # a rate limit's depends on the time
+            native = self.options.state()
+            native.restore(self.snapshot(now), now, "revive")
+            return native.limit
         if name == "budget" and body["budget"] is not None:
             return SimpleNamespace(**body["budget"]["state"])
         if name in body:

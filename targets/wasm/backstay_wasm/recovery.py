@@ -41,6 +41,15 @@ UNSURE = ("internal", "out-of-memory")
 Entry = tuple[str, tuple[Any, ...], Any]
 
 
+class Begun:
+    """A call, from the moment at which there is one (0 until then)."""
+
+    __slots__ = ("call",)
+
+    def __init__(self) -> None:
+        self.call = 0
+
+
 class Recovering:
     """Calls into an instance, made anew by `make` whenever it breaks. Not safe from several threads at once."""
 
@@ -53,7 +62,7 @@ class Recovering:
         self.due = FEWEST
         self.now = 0  # the latest time that was told
         self.begun = 0  # the latest handle that was given
-        self.woken: list[int] = []  # by calls that were closed in a replacement
+        self.woken: list[int] = []  # who may go on, and was not told so yet
         self.all_woken = False  # calls are gone, and who waits does not know whether his is
         self.replacements = 0
         self.incomplete = 0  # replacements in which all calls in flight were lost
@@ -70,11 +79,11 @@ class Recovering:
         finally:
             self._busy = False
 
-    def tell(self, name: str, args: tuple[Any, ...]) -> Any:
+    def tell(self, name: str, args: tuple[Any, ...], begun: Begun | None = None) -> Any:
         """A call that changes what is inside. Raises `EngineError`; `Trap` after a replacement without this input."""
         self._enter()
         try:
-            return self._tell(name, args)
+            return self._tell(name, args, begun)
         finally:
             self._busy = False
 
@@ -83,8 +92,13 @@ class Recovering:
             raise EngineError("reentrant", "this thread is inside the component already (in a signal handler?)")
         self._busy = True
 
-    def _tell(self, name: str, args: tuple[Any, ...]) -> Any:
-        inside = self._inside()
+    def _tell(self, name: str, args: tuple[Any, ...], begun: Begun | None) -> Any:
+        try:
+            inside = self._inside()
+        except IncompatibleComponent:
+            if name == "close":  # whoever goes does not come again
+                self.journal.append((name, (args[0], self.now), None))
+            raise
         if len(self.journal) >= self.due:
             self.take_snapshot()
             inside = self._inside()
@@ -102,13 +116,19 @@ class Recovering:
             self.journal.pop()
             self.replace()
             raise
+        # -- no function is called from here on: an interrupt would come in between
+        if name in OF_CALLS:
+            if begun is not None:
+                begun.call = self.begun = result.call
+            more = result.more
+            if more is not None and "woken" in more:
+                self.woken += more["woken"]
         self.journal[-1] = (name, args, result)
         if name == "restore":
             self.now = args[2]  # possibly another clock
-        elif name in NOWS:
-            self.now = max(self.now, args[NOWS[name]])
-        if name == "begin":
-            self.begun = result.call
+            self.all_woken = True
+        elif name in NOWS and self.now < args[NOWS[name]]:
+            self.now = args[NOWS[name]]
         return result
 
     def take_snapshot(self) -> None:
@@ -159,13 +179,9 @@ class Recovering:
     def replace(self) -> None:
         """A new instance that knows what the old one knew. Should that fail: the policies, without calls in flight."""
         self.replacements += 1
-        try:
-            self._rebuild("resume", self.journal)
+        if (self.spare is not None and self._resumed()) or self._resumed():  # the spare one may be too full
             return
-        except IncompatibleComponent:  # there is no memory for it now; whoever comes next tries again
-            raise
-        except (EngineError, Trap):
-            self.incomplete += 1
+        self.incomplete += 1
         inside = self._rebuild("revive", [entry for entry in self.journal if entry[0] not in OF_CALLS])
         data = json.loads(inside.call("snapshot", (self.now, None)))
         data["state"]["begun"] = self.begun  # a handle is never given twice
@@ -175,16 +191,30 @@ class Recovering:
         self.journal.clear()
         self.all_woken = True
 
+    def _resumed(self) -> bool:
+        """Does an instance know now what the old one knew?"""
+        try:
+            self._rebuild("resume", self.journal)
+        except IncompatibleComponent:  # there is no memory for it now; whoever comes next tries again
+            raise
+        except (EngineError, Trap):
+            return False
+        return True
+
     def _rebuild(self, mode: str, journal: list[Entry]) -> Instance:
         if self.instance is not None:
             self.instance.close()
             self.instance = None
         inside, self.spare = self.spare or self._make(), None
         inside.patience = PATIENCE
-        if self.snapshot is not None:
-            inside.call("restore", (self.snapshot[0], mode, self.snapshot[1], None))
-        closing: list[Entry] = [("close", (call, self.now), None) for call in self._tell_again(inside, journal)]
-        self._tell_again(inside, closing)
+        try:
+            if self.snapshot is not None:
+                inside.call("restore", (self.snapshot[0], mode, self.snapshot[1], None))
+            closing: list[Entry] = [("close", (call, self.now), None) for call in self._tell_again(inside, journal)]
+            self._tell_again(inside, closing)
+        except BaseException:
+            inside.close()
+            raise
         self.journal += closing
         inside.patience = 1
         self.instance = inside

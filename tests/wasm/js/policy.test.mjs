@@ -268,6 +268,28 @@ test("a lookup finds a value, or nothing, or one that is stale", async () => {
   assert.equal(await engine.policy("kept", { lookup: async () => "hit" }).call(fail), "hit");
 });
 
+test("each lookup is told for which strategy it is; an Idempotency without one is refused", async () => {
+  const keyed = { name: "keyed", strategies: [{ kind: "idempotency" }, { kind: "cache", fresh_for: 60 }] };
+  engine.add({ policies: [keyed] });
+  const asked = [];
+  const lookup = (error, signal, position) => {
+    asked.push(position);
+    throw new Missing();
+  };
+  assert.equal(await engine.policy("keyed", { lookup }).call(() => "fetched"), "fetched");
+  assert.deepEqual(asked, [0, 1]);
+  assert.throws(() => engine.policy("keyed"), (error) => error instanceof EngineError && error.kind === "invalid-config");
+  engine.unload("keyed");
+});
+
+test("an operation that rejects with nothing fails with nothing", async () => {
+  let attempts = 0;
+  const found = await engine.policy("retry").call(() => (attempts++, Promise.reject())).then(() => "done", (error) => [error]);
+  assert.deepEqual(found, [undefined]);
+  assert.equal(attempts, 1);
+  assert.equal(engine.report().calls, 0);
+});
+
 test("a second attempt beside the first: who comes first wins, the other one is told", async () => {
   const told = [];
   const seen = watch(

@@ -72,13 +72,13 @@ export class Engine {
   }
 
   step(call, event, { token = 0n, now, detail } = {}) {
-    const decision = this.#tell("step", [call, event, token, now, detail]);
+    const decision = this.#tell("step", [call, event, token, now, detail], call);
     if (decision.over || event === "abort") this.#wakes.delete(decision.call);
     return this.#done(decision);
   }
 
   close(call, now) {
-    const decision = this.#tell("close", [call, now]);
+    const decision = this.#tell("close", [call, now], call);
     this.#wakes.delete(decision.call);
     return this.#done(decision);
   }
@@ -106,15 +106,19 @@ export class Engine {
    */
   restore(snapshot, { now = this.now(), mode = "resume", wall } = {}) {
     this.#tell("restore", [snapshot, mode, now, wall]);
-    const waiting = [...this.#wakes.keys()];
+    this.#become(JSON.parse(snapshot).state, mode);
     this.#inside.save();
-    const report = this.report(now);
-    this.#inside.begun = BigInt(report.begun);
-    const { documents, calls } = JSON.parse(snapshot).state;
-    const rows = new Map(documents.flatMap(([text]) => rowsOf(text).map((row) => [row.name, row])));
-    this.#policies = new Map(report.policies.map(({ name, policy }) => [name, [BigInt(policy), rows.get(name)]]));
+  }
+
+  /** Know of policies and calls what a snapshot says that was restored. */
+  #become({ begun, documents, policies, calls }, mode) {
+    this.#inside.begun = BigInt(begun);
+    const rows = new Map();
+    for (const [text, , first] of documents) rowsOf(text).forEach((row, i) => rows.set(BigInt(first) + BigInt(i), row));
+    const handles = policies.map(([handle]) => BigInt(handle));
+    this.#policies = new Map(handles.map((handle) => [rows.get(handle).name, [handle, rows.get(handle)]]));
     const known = new Set(mode === "resume" ? calls.map(([call]) => BigInt(call)) : []);
-    const lost = waiting.filter((call) => !known.has(call));
+    const lost = [...this.#wakes.keys()].filter((call) => !known.has(call));
     this.#ring(lost); // or they would wait for ever
     for (const call of lost) this.#wakes.delete(call);
   }
@@ -155,18 +159,19 @@ export class Engine {
     return found[0];
   }
 
-  #tell(name, args) {
-    return this.#guarded(() => this.#inside.tell(name, args));
+  #tell(name, args, call) {
+    return this.#guarded(() => this.#inside.tell(name, args), call);
   }
 
   #ask(name, args) {
     return this.#guarded(() => this.#inside.ask(name, args));
   }
 
-  #guarded(enter) {
+  #guarded(enter, call) {
     try {
       return enter();
     } catch (error) {
+      if (error instanceof Trap && call !== undefined) this.#wakes.delete(BigInt(call));
       if (error instanceof Trap) throw new CallLost(`${error.message}; the instance is being replaced`, { cause: error });
       throw error;
     }

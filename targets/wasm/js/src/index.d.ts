@@ -132,14 +132,15 @@ export interface Caller {
 
 export interface PolicyOptions {
   classify?: Classifier;
-  /** Makes the substitute of a Fallback, in place of its `value`. `error` is what it stands in for. */
-  fallback?: (error: unknown, signal: AbortSignal) => unknown;
+  /** Makes the substitute of the Fallback at `position`, in place of its `value`. `error` is what it stands in for. */
+  fallback?: (error: unknown, signal: AbortSignal, position: number) => unknown;
   /**
    * What a Cache or an Idempotency of the policy finds: a value, or it throws `Missing`. `error` is undefined before the
-   * call, and afterwards what a stale value would stand in for. Without it nothing is ever found. Whoever gives it keeps
-   * the results of calls, too.
+   * call, and afterwards what a stale value would stand in for; `position` is the place of the Cache or the Idempotency in
+   * the policy. Without it a Cache finds nothing, and an Idempotency is refused. Whoever gives it keeps the results of
+   * calls, too.
    */
-  lookup?: (error: unknown, signal: AbortSignal) => unknown;
+  lookup?: (error: unknown, signal: AbortSignal, position: number) => unknown;
 }
 
 /** Guarded calls. All policies of the same handle share their state, which is in the engine. */

@@ -1,6 +1,6 @@
 // Guarded calls: the loop of `docs/wasm.md`, with promises, timers and AbortSignals.
 
-import { CallLost, DeadlineExceeded, errorOf, Missing } from "./errors.js";
+import { CallLost, DeadlineExceeded, EngineError, errorOf, Missing } from "./errors.js";
 import { NEVER, written } from "./values.js";
 
 const LONGEST_TIMER = 2 ** 31 - 1; // ms
@@ -18,6 +18,9 @@ export class Policy {
     this.classify = classify;
     this.fallback = fallback;
     this.lookup = lookup;
+    if (!lookup && row.strategies.some(({ kind }) => kind === "idempotency")) {
+      throw new EngineError("invalid-config", `policy ${this.name} has an Idempotency and no lookup: calls would be made twice`);
+    }
     this.#labels = new Set(row.strategies.flatMap((part) => part.results ?? []));
   }
 
@@ -56,8 +59,8 @@ export class Policy {
   /** The substitute of the strategy at `position`. */
   substitute(position, error, signal) {
     const { kind, value } = this.strategies[position];
-    if (LOOKUPS.has(kind)) return this.lookup ? this.lookup(error, signal) : Promise.reject(new Missing());
-    return this.fallback && kind === "fallback" ? this.fallback(error, signal) : value;
+    if (LOOKUPS.has(kind)) return this.lookup ? this.lookup(error, signal, position) : Promise.reject(new Missing());
+    return this.fallback && kind === "fallback" ? this.fallback(error, signal, position) : value;
   }
 }
 

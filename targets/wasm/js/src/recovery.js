@@ -49,6 +49,7 @@ export class Recovering {
 
   /** A call that changes what is inside. */
   tell(name, args) {
+    if (this.replacing && name === "close") this.#journal[this.#told++] = [name, [args[0], this.now]]; // who goes is gone
     if (this.#told >= this.#due) this.save();
     const entry = [name, args];
     this.#journal[this.#told] = entry;
