@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from backstay_core.strategies.pacing import LEAKY_BUCKET, TOKEN_BUCKET, WAYS
+from backstay_core.strategies.rate_limit import RateLimit
 
 PER = 24  # ns: few enough to try them all
 
@@ -61,3 +62,20 @@ def test_a_clock_that_goes_back_lets_no_more_in(name: str) -> None:
     way = WAYS[name](4, PER, 4)
     assert all(way.take(10 * PER, 4, 0) for _ in range(4))
     assert not any(way.take(back, 4, 0) for back in (10 * PER - 1, 9 * PER, 8 * PER - 1, 0))
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_rate_limit_that_was_saved_goes_on_as_the_one_that_was_not(name: str) -> None:
+    draw = Random(name)
+    for _ in range(100):
+        options = RateLimit(draw.randint(1, 5), PER / 1e9 * 1000, algorithm=name)
+        one, now = options.state(), 0
+        for _ in range(draw.randint(0, 12)):
+            now += draw.choice((0, 1, 1000, 7000, 24_000, 30_000))
+            one.admit(now)
+        other = options.state()
+        other.restore(one.snapshot(now), now, "revive")
+        assert other.snapshot(now) == one.snapshot(now)
+        for _ in range(20):
+            now += draw.choice((0, 1, 1000, 7000, 24_000))
+            assert other.admit(now).decision == one.admit(now).decision
