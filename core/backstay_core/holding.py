@@ -8,6 +8,7 @@ from backstay_core.execution import QUEUED, Execution
 from backstay_core.failure import SnapshotError
 from backstay_core.state import Fields, remaining
 from backstay_core.strategies.contract import GATE, GRANTED, WAITING, Ticket
+from backstay_core.strategies.queue import Queue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,11 +46,23 @@ def read_ticket(read: Fields, layer: "Any", now: int, wake: "Callable[[], object
 def hold(calls: "list[Execution]", now: int) -> None:
     """Let calls that were just read take up what they hold.
 
-    Raises `SnapshotError`, with nothing changed, if more of them wait at a gate than there is room for.
+    Raises `SnapshotError`, with nothing changed, if more of them wait at a gate than there is room for, or hold a place
+    of it than are taken: they would give back what nobody has.
     """
     executions: "list[Execution]" = []
     for call in calls:
         _attempts(call, executions)
+    holders: "dict[Queue, int]" = {}
+    for each in executions:
+        for i in range(each.base, each.at + (each.mode == QUEUED)):
+            layer: "Any" = each.layers[i]
+            if isinstance(layer, Queue) and layer.hears_values:
+                held: "Any" = each.held[i]
+                permit = held if i < each.at else held.permit
+                holders[layer] = holders.get(layer, 0) + (permit is layer.epoch)
+    for layer, count in holders.items():
+        if count > layer.inside():
+            raise SnapshotError(f"{layer.options.KIND}: more calls hold a place than are inside")
     queued = [each for each in executions if each.mode == QUEUED and each.held[each.at].status == WAITING]
     queued.sort(key=_rank)  # so that each finds its place at the end
     joined = 0

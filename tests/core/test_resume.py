@@ -306,11 +306,15 @@ def an_engine() -> Engine:
 def test_an_engine_takes_over_as_many_calls_as_it_may_hold_and_no_rows_that_it_does_not_know():
     engine = an_engine()
     before = engine_state.snapshot(engine, 0, None)
-    wait = json.loads(before)["state"]["calls"][1][3]
+    run, wait = (row[3] for row in json.loads(before)["state"]["calls"])
     for spoil, why in (
         (lambda state: state.update(calls=state["calls"] * 5001), "more than 10000 calls are open"),
         (lambda state: state["calls"][1].append(0), "calls must hold rows of 4 values"),
         (lambda state: state.update(begun=3, calls=[*state["calls"], [3, 1, True, wait]]), "more calls wait than"),
+        (
+            lambda state: state.update(begun=3, calls=[*state["calls"], [3, 1, True, run]]),
+            "more calls hold a",
+        ),
         (lambda state: state["calls"].append(state["calls"][1]), "call 2 was never begun, or is there twice"),
         (lambda state: state.update(begun=1), "call 2 was never begun"),
         (lambda state: state.update(policies=7), "policies must be a list"),

@@ -74,7 +74,7 @@ class Places(Queue):
         return NEUTRAL
 
     def body(self, now: int) -> "dict[str, Any]":
-        return dict(self.line(), inside=self.options.limit - self.free - self.waiting)
+        return dict(self.line(), inside=self.inside())
 
     def parse(self, read: Reader, now: int) -> "Any":
         inside = read.integer("inside", most=self.options.limit)

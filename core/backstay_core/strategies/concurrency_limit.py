@@ -257,7 +257,7 @@ class Slots(Queue):
     def body(self, now: int) -> "dict[str, Any]":
         return dict(
             self.line(),
-            inside=self.limit - self.free - self.waiting,
+            inside=self.inside(),
             limit=self.limit,
             estimate=self.estimate,
             baseline=self.baseline,

@@ -58,6 +58,10 @@ class Queue(Gate):
         """How many there are."""
         raise NotImplementedError
 
+    def inside(self) -> int:
+        """How many are taken."""
+        return self.places() - self.free - self.waiting
+
     def orphan(self) -> Room:
         return Room(self.places())
 

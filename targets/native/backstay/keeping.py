@@ -18,7 +18,7 @@ KE6   A key function that raises or is async, and a key that has no hash or cann
 KE7   An Idempotency keeps the result of a call that completes, None too, for `keep_for`. A call without a key (None) is
       not touched. Its key function's error comes out, and a key that has no hash is a `ConfigurationError`.
 KE8   While a call with a key is under way, others with it wait for its result. When it fails, one of them is the next
-      to try. Where a call cannot wait it is refused: `KeyInUse`.
+      to try. Where a call cannot wait, or not until its deadline, it is refused: `KeyInUse`.
 KE9   A key that is known from other arguments, or for another function, is refused: `KeyConflict`. Arguments are
       compared by their `repr`, and by their class where that has none of its own (it would name an address); given by
       name and given by position are different. A `repr` that raises fails the call, as a key function does.
