@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +12,8 @@ from typing import Any, NamedTuple
 
 class Answer(NamedTuple):
     """`cut`: the connection ends after the body, which is shorter than announced. `endless`: it comes again and again,
-    in pieces, until the other side has had enough. `hold`: waited for before it."""
+    in pieces, until the other side has had enough. `hold`: waited for before it. `drip`: so
+    many seconds pass after each byte of the body."""
 
     status: int = 200
     body: bytes = b"fine"
@@ -19,6 +21,7 @@ class Answer(NamedTuple):
     cut: bool = False
     endless: bool = False
     hold: threading.Event | None = None
+    drip: float = 0.0
 
 
 RESET = Answer(0, b"")  # the connection ends without an answer
@@ -40,6 +43,7 @@ class Server:
         self.script = list(script)
         self.requests: list[Request] = []
         self.connections = 0
+        self.dripped = 0
         self.lock = threading.Lock()
         outer = self
 
@@ -79,6 +83,14 @@ class Server:
                     while answer.endless:
                         self.wfile.write(b"%x\r\n%b\r\n" % (len(answer.body), answer.body))
                 if answer.endless:
+                    self.close_connection = True
+                    return
+                if answer.drip:
+                    with suppress(ConnectionError):
+                        for byte in answer.body:
+                            self.wfile.write(bytes([byte]))
+                            outer.dripped += 1
+                            time.sleep(answer.drip)
                     self.close_connection = True
                     return
                 self.wfile.write(answer.body)

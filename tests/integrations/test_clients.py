@@ -28,7 +28,7 @@ from backstay import (
 )
 from backstay.errors import classify
 from backstay_core.http.semantics import DRAIN, is_failure, is_repeatable, is_short
-from tests.integrations.clients import CLIENTS, AsyncHttpx, Client, Httpx, Looping, Requests
+from tests.integrations.clients import CLIENTS, AsyncHttpx, Client, Httpx, Httpx2, Looping, Requests
 from tests.integrations.server import GARBAGE, RESET, Answer, serving
 
 BUSY = Answer(503, b"busy")
@@ -272,6 +272,16 @@ def test_an_answer_that_is_longer_than_it_says_is_not_read_to_its_end(make: Make
     with serving(Answer(503, b"x" * 4096, endless=True)) as server:
         client = make(retrying())
         assert client.send("GET", server.url).status == 200
+
+
+@pytest.mark.parametrize("kind", [Httpx, Httpx2])
+def test_a_failed_answer_that_drips_is_not_read_after_the_deadline(kind: type[Client]):
+    with serving(Answer(503, b"x" * 60_000, drip=0.01)) as server:
+        client = kind(retrying())
+        with deadline(0.5), pytest.raises(DeadlineExceeded):
+            client.send("GET", server.url)
+        client.close()
+        assert server.dripped < 60_000
 
 
 def test_an_open_answer_is_closed_when_the_policy_refuses(make: Make):

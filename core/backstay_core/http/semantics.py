@@ -11,7 +11,7 @@ HS3   A body is sent again only if all of it is at hand. One of at most `BUFFER`
       one that arrives in pieces there is one attempt.
 HS4   An answer whose head has reached the caller is never asked for again: what goes wrong in its body is the caller's.
 HS5   Before another attempt the answer of the last one is read to its end if it says that it has at most `DRAIN` bytes,
-      so that its connection can be used again, and closed otherwise, or when more come than that.
+      so that its connection can be used again, and closed otherwise, or when more come than that, or the time is over.
 """
 
 from backstay_core.errors.http import from_http_status

@@ -6,6 +6,7 @@ breakers count it and Retries heed its Retry-After. Outside it is an answer agai
 
 from __future__ import annotations
 
+from backstay.ambient import remaining
 from backstay_core.http.semantics import DRAIN, is_failure, is_short
 
 TYPE_CHECKING = False
@@ -92,7 +93,7 @@ class Exchange:
                     left = DRAIN  # for it may lie
                     for piece in self.pieces(answer):
                         left -= len(piece)
-                        if left < 0:
+                        if left < 0 or remaining() == 0:
                             break
             except Exception:  # what it would have said does not matter any more
                 pass
