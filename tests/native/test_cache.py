@@ -56,6 +56,11 @@ def test_and_again_when_it_is_no_longer_fresh(world: Any):
     assert world.run(guarded) == (2,)
 
 
+def test_what_is_found_is_what_was_kept_and_equal_arguments_are_one_key(world: Any):
+    guarded = world.policy(Cache(60))(world.function(Counter()))
+    assert world.run(guarded, 1) is world.run(guarded, True)
+
+
 def test_functions_have_entries_of_their_own(world: Any):
     policy = world.policy(Cache(60))
     first, second = policy(world.function(Counter())), policy(world.function(lambda: "other"))
