@@ -345,6 +345,67 @@ def test_who_waits_is_told_of_a_restore_that_is_interrupted(
     assert rung == [1]
 
 
+HEDGED = [{"kind": "hedge", "after": 0.001, "idempotent": True}, {"kind": "fallback"}]
+RETRIED = [{"kind": "retry", "attempts": 5, "idempotent": True}]
+
+
+@pytest.mark.parametrize(
+    ("strategies", "event"),
+    [
+        ([{"kind": "timeout", "seconds": 9}, {"kind": "fallback"}], None),
+        (HEDGED, "wake"),
+        (RETRIED, "error"),
+        ([{"kind": "bulkhead", "limit": 1}], None),
+    ],
+    ids=["other", "raced", "paused", "same"],
+)
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_guarded_call_does_not_go_on_as_another_call_of_the_same_handle(
+    engine_of: Callable[..., Engine], strategies: list[Any], event: Any, fails: bool
+):
+    """It would do what another policy decides, or wait for what never comes; and the other call stays what it is."""
+    foreign = engine_of({"policies": [{"name": "x", "strategies": strategies}]})
+    call = foreign.begin("x", 0)
+    if event is not None:
+        foreign.step(call.call, event, call.token, now=2 * MS, detail="timeout" if event == "error" else None)
+    text = foreign.snapshot(2 * MS)
+    engine = engine_of({"policies": [{"name": "p", "strategies": [{"kind": "bulkhead", "limit": 1}]}]})
+
+    def operation() -> None:
+        engine.restore(text, 2 * MS)
+        if fails:
+            raise ConnectionError
+
+    with pytest.raises(CallLost) as caught:
+        engine.policy("p").call(operation)
+    assert caught.value.call == 1
+    assert foreign.report(0)["calls"] == 1
+    assert engine.snapshot(2 * MS) == text
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_guarded_call_goes_on_after_a_restore_if_it_stands_where_it_stood(
+    engine_of: Callable[..., Engine], moved: bool
+):
+    engine = engine_of(POLICIES)
+    policy = engine.policy("p")
+    made: list[str] = []
+
+    def operation() -> str:
+        made.append(engine.snapshot(policy.ports.clock()))
+        if len(made) == 1 + moved:
+            engine.restore(made[0], policy.ports.clock())
+            return "done"
+        raise ConnectionRefusedError
+
+    if moved:
+        with pytest.raises(CallLost):
+            policy.call(operation)
+    else:
+        assert policy.call(operation) == "done"
+        assert engine.report(0)["calls"] == 0
+
+
 def test_a_restore_keeps_who_waits_in_the_snapshot_too(engine_of: Callable[..., Engine]):
     engine = engine_of(WAITING)
     rung: list[int] = []

@@ -18,6 +18,7 @@ from backstay_wasm.component import find
 from backstay_wasm.instance import Instance, compiled
 from backstay_wasm.marshal import Trap
 from backstay_wasm.recovery import Begun, Recovering
+from backstay_wasm.texts import Place, places_of, rows_of
 from backstay_wasm.values import CallLost, Decision, Limits
 
 TYPE_CHECKING = False
@@ -52,6 +53,8 @@ class Engine:
         self._configured: dict[str, dict[str, Any]] = {}
         self._lock = threading.RLock()
         self._wakes: dict[int, Wake] = {}
+        self.restored = 0  # times
+        self._places: dict[int, Place] = {}  # of the calls that came with the latest of them
         self._closed = False
         self.abandoned: list[int] = []  # policies that nobody holds any more; unloaded when others come
         self._inside = Recovering(lambda: Instance(self.compiled, self.limits))
@@ -81,7 +84,7 @@ class Engine:
         with self._lock:
             self._unload_abandoned()
             first = self._tell("load", (text, secrets.randbits(63) if seed is None else seed))
-            rows = _rows(text)
+            rows = rows_of(text)
             for number, (name, row) in enumerate(rows):
                 self.names[name] = first + number
                 self._configured[name] = row
@@ -158,7 +161,7 @@ class Engine:
         return str(self._ask("snapshot", (now, wall)))
 
     def restore(self, snapshot: str, now: int, mode: str = "resume", wall: int | None = None) -> None:
-        """Become what the snapshot says. Calls of this engine that it does not know are lost.
+        """Become what the snapshot says. Calls of this engine that it does not have where they stand are lost.
 
         Times in it are relative: of calls that live on, alarms stay only with the snapshot's own `now`, or with `wall`
         on both sides; otherwise they move by as much as `now` has moved (see `docs/wasm-host.md`).
@@ -170,13 +173,22 @@ class Engine:
 
     def _become(self, state: dict[str, Any], mode: str) -> None:
         """Know of policies and calls what a snapshot says that was restored."""
+        before = {handle: self._configured[name] for name, handle in self.names.items()}
         self._inside.begun = int(state["begun"])
-        loaded = {int(first) + i: row for text, _, first in state["documents"] for i, row in enumerate(_rows(text))}
+        loaded = {int(first) + i: row for text, _, first in state["documents"] for i, row in enumerate(rows_of(text))}
         policies = sorted(int(handle) for handle, _ in state["policies"])
         self.names = {loaded[handle][0]: handle for handle in policies}
         self._configured = dict(loaded[handle] for handle in policies)
-        known = {int(row[0]) for row in state["calls"]} if mode == "resume" else ()
+        rows = state["calls"] if mode == "resume" else []
+        same = {handle for handle in policies if before.get(handle) == loaded[handle][1]}
+        self._places = {call: place for call, place in places_of(rows) if place[0] in same}
+        known = {call for call, _ in places_of(rows)}
         self._wakes = {call: wake for call, wake in self._wakes.items() if call in known}
+        self.restored += 1
+
+    def stands(self, call: int, policy: int, token: int, waits: bool) -> bool:
+        """Did this call come with the latest snapshot, of that very policy and where its host believes it to be?"""
+        return self._places.get(call) == (policy, token, waits)
 
     def snapshot_policy(self, policy: int | str, now: int, wall: int | None = None) -> dict[str, Any]:
         """One policy's state, as `backstay.Policy.snapshot` gives it."""
@@ -286,15 +298,3 @@ class Engine:
             except BaseException:
                 woken.insert(0, call)
                 raise
-
-
-def _rows(text: str) -> list[tuple[str, dict[str, Any]]]:
-    """Names and rows of a document that the engine has taken."""
-    document = json.loads(text)
-    rows = document["policies"]
-    if isinstance(rows, dict):
-        rows = [{**row, "name": name} for name, row in rows.items()]
-    shared = document.get("shared", {})
-    for row in rows:
-        row["strategies"] = [shared[part["shared"]] if "shared" in part else part for part in row.get("strategies", [])]
-    return [(row["name"], row) for row in rows]

@@ -41,7 +41,7 @@ GONE = ("closed", "unknown-call")  # what an engine says of a call that it has l
 class RemoteExecution:
     """A call whose steps are taken in the component. Values stay here; labels and kinds of failures go in."""
 
-    __slots__ = ("call", "caller", "deadlines", "failures", "layers", "mode", "policy", "wake")
+    __slots__ = ("call", "caller", "deadlines", "failures", "layers", "mode", "policy", "restored", "token", "wake")
 
     def __init__(
         self,
@@ -57,6 +57,8 @@ class RemoteExecution:
         self.deadlines = [deadline]
         self.mode = NEW
         self.call = 0
+        self.token = 0  # the latest one
+        self.restored = policy.engine.restored
         self.failures: dict[int, Failure] = {}  # that were reported, by token
 
     def step(self, event: Action, now: int) -> list[Action]:
@@ -77,6 +79,13 @@ class RemoteExecution:
         if mode in (NEW, OVER):
             return []
         engine = self.policy.engine
+        if engine.restored != self.restored:
+            self.restored = engine.restored
+            if not engine.stands(self.call, self.policy.handle, self.token, mode == QUEUED):
+                self.mode = OVER  # whoever has this handle now is somebody else
+                if kind == ABORT:
+                    return []
+                raise CallLost("trap", f"call {self.call}: a snapshot was restored that does not have it", self.call)
         if kind == ABORT:
             self.mode = OVER
             return self._actions(engine.close(self.call, now))
@@ -102,6 +111,7 @@ class RemoteExecution:
         what = decision.action
         if what == ATTEMPT:
             self.mode = RUNNING
+            self.token = decision.token
             return [*self._before(decision), (ATTEMPT, decision.token, decision.time)]
         if what == COMPLETE:
             self.mode = OVER
@@ -112,6 +122,7 @@ class RemoteExecution:
             return [*before, (WAIT, decision.time)]
         if what == SUBSTITUTE:
             self.mode = RUNNING
+            self.token = decision.token
             more = decision.more or {}
             return [*before, (SUBSTITUTE, decision.token, decision.time, more["position"], self._failure(more))]
         if what == FAIL:
@@ -127,6 +138,8 @@ class RemoteExecution:
         return [self._action(*action) for action in decision.before]
 
     def _action(self, what: str, *rest: Any) -> Action:
+        if what in (ATTEMPT, SUBSTITUTE):
+            self.token = rest[0]
         if what == SUBSTITUTE:
             token, time, position, said = rest
             return (what, token, NEVER if time is None else time, position, self._failure(said))

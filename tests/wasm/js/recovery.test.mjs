@@ -146,6 +146,32 @@ test("a restore ends the calls that it does not know", async () => {
   mine.shut();
 });
 
+test("a guarded call does not go on as another call of the same handle", async () => {
+  const other = await Engine.load({ policies: [{ name: "x", strategies: [{ kind: "timeout", seconds: 9 }, { kind: "fallback" }] }] });
+  other.begin("x", 1n);
+  const text = other.snapshot(1n);
+  const mine = await Engine.load(PLAIN);
+  for (const end of [(held) => held.resolve("in vain"), (held) => held.reject(new Error("in vain"))]) {
+    const held = Promise.withResolvers();
+    const fresh = mine.snapshot(1n);
+    const call = mine.policy("p").call(() => held.promise);
+    await new Promise((resolve) => setImmediate(resolve));
+    mine.restore(text, { now: 1n });
+    end(held);
+    await assert.rejects(call, CallLost);
+    assert.equal(mine.snapshot(1n), text);
+    mine.restore(fresh, { now: 1n });
+  }
+  const held = Promise.withResolvers();
+  const call = mine.policy("p").call(() => held.promise);
+  await new Promise((resolve) => setImmediate(resolve));
+  mine.restore(mine.snapshot());
+  held.resolve("there again");
+  assert.equal(await call, "there again");
+  mine.shut();
+  other.shut();
+});
+
 test("a call that is told something else again is closed, and who waits looks again", async () => {
   const strategies = [{ kind: "hedge", after: 1, idempotent: true }];
   const mine = await Engine.load({ policies: [...PLAIN.policies, { name: "raced", strategies }] });

@@ -20,6 +20,7 @@ function randomSeed() {
 export class Engine {
   #inside;
   #policies = new Map(); // name → [handle, its row of the document]
+  #places = new Map(); // of the calls that came with the latest snapshot: policy, token, whether they wait
   #wakes = new Map(); // handle of a call → whom to tell that a gate has let it in
 
   /** An instance without policies. See `Engine.load`. */
@@ -29,6 +30,7 @@ export class Engine {
     const engine = new Engine();
     engine.#inside = new Recovering(await make(), make, (woken) => engine.#ring(woken ?? [...engine.#wakes.keys()]));
     engine.now = clock;
+    engine.restored = 0; // times
     engine.timers = timers;
     engine.classify = own;
     return engine;
@@ -88,6 +90,11 @@ export class Engine {
     this.#wakes.set(BigInt(call), wake);
   }
 
+  /** Did this call come with the latest snapshot, of that very policy and where its host believes it to be? */
+  stands(call, policy, token, waits) {
+    return this.#places.get(call) === `${policy} ${token} ${waits}`;
+  }
+
   control(policy, position, command, now) {
     this.#tell("control", [this.#handle(policy), position, command, now]);
   }
@@ -112,11 +119,19 @@ export class Engine {
 
   /** Know of policies and calls what a snapshot says that was restored. */
   #become({ begun, documents, policies, calls }, mode) {
+    const before = new Map(this.#policies.values());
     this.#inside.begun = BigInt(begun);
     const rows = new Map();
     for (const [text, , first] of documents) rowsOf(text).forEach((row, i) => rows.set(BigInt(first) + BigInt(i), row));
     const handles = policies.map(([handle]) => BigInt(handle));
     this.#policies = new Map(handles.map((handle) => [rows.get(handle).name, [handle, rows.get(handle)]]));
+    this.#places = new Map();
+    for (const [call, policy, , { state }] of mode === "resume" ? calls : []) {
+      const same = JSON.stringify(before.get(BigInt(policy))) === JSON.stringify(rows.get(BigInt(policy)));
+      const waits = state.mode === "queued" || state.mode === "paused";
+      if (same) this.#places.set(BigInt(call), `${policy} ${state.token} ${waits}`);
+    }
+    this.restored += 1;
     const known = new Set(mode === "resume" ? calls.map(([call]) => BigInt(call)) : []);
     const lost = [...this.#wakes.keys()].filter((call) => !known.has(call));
     this.#ring(lost); // or they would wait for ever

@@ -77,6 +77,9 @@ class Call {
   #wait;
   #limit;
   #over = false;
+  #token = 0n; // the latest one
+  #waits = false;
+  #restored = 0;
   #gone = () => this.#leave(this.#options.signal.reason);
 
   constructor(policy, operation, options) {
@@ -84,6 +87,7 @@ class Call {
     this.#engine = policy.engine;
     this.#operation = operation;
     this.#options = options;
+    this.#restored = policy.engine.restored;
   }
 
   begin() {
@@ -103,7 +107,20 @@ class Call {
       this.#engine.ready().then(() => this.#tell(event, token, detail, patience - 1));
       return;
     }
+    if (this.#strange()) {
+      this.#leave(new CallLost(`call ${this.#handle}: a snapshot was restored that does not have it`));
+      return;
+    }
     this.#step(() => this.#engine.step(this.#handle, event, { token, now: this.#engine.now(), detail }));
+  }
+
+  /** Was a snapshot restored in which somebody else, or nobody, has this handle? */
+  #strange() {
+    const engine = this.#engine;
+    if (engine.restored === this.#restored) return false;
+    if (!engine.stands(this.#handle, this.#policy.handle, this.#token, this.#waits)) return true;
+    this.#restored = engine.restored;
+    return false;
   }
 
   #step(enter) {
@@ -125,6 +142,8 @@ class Call {
 
   /** `why` says which operation, or which failure of the engine's own, leads to this. */
   #carryOut(what, token, time, position, why) {
+    if (what === "attempt" || what === "substitute") this.#token = token;
+    if (what !== "none" && what !== "cancel") this.#waits = what === "wait";
     switch (what) {
       case "attempt":
         this.#start(token, time, this.#operation);
@@ -192,7 +211,7 @@ class Call {
         // lost with its instance, or the engine is shut
       }
     };
-    if (handle === undefined) return;
+    if (handle === undefined || this.#strange()) return;
     if (this.#engine.replacing) this.#engine.ready().then(close);
     else close();
   }
