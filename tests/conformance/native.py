@@ -26,6 +26,7 @@ from backstay.ambient import AMBIENT
 from backstay.keeping import Keeping
 from backstay.kept import NOTHING
 from backstay_core.clock import SECOND
+from backstay_core.execution import RACING
 from backstay_core.failure import Failure
 from tests.conformance import simulate
 from tests.conformance.simulate import ns
@@ -75,8 +76,8 @@ class Watched(simulate.Agenda):
             before = signature(call)
 
             def fire(*args: Any) -> None:
-                changed = signature(call) != before
-                if not changed or self.changed_at(call, scheduled) == at:  # else it is about something long over
+                over = signature(call) != before and call.execution.mode != RACING  # lanes wait beside each other
+                if not over or self.changed_at(call, scheduled) == at:  # else it is about something long over
                     self.timers[at] += 1
                 do(*args)
                 self.several = self.several or call.several
