@@ -10,7 +10,7 @@ from backstay_core import engine_state
 from backstay_core.canonical import dumps
 from backstay_core.documents import EngineError
 from backstay_core.engine import Engine
-from backstay_core.execution import ATTEMPT, START, WAIT, Execution
+from backstay_core.execution import ATTEMPT, FAIL, START, WAIT, Execution
 from backstay_core.execution import OK as RETURNED
 from backstay_core.failure import FAILED, NEUTRAL, OK, SnapshotError
 from backstay_core.holding import hold
@@ -58,6 +58,20 @@ def test_a_call_in_flight_counts_in_a_resumed_window(options, mode, state):
     again(breaker, mode)
     breaker.settle(permit, 0, FAILED)
     assert body(breaker)["state"] == state
+
+
+@pytest.mark.parametrize(
+    "options", [Bulkhead(1), ConcurrencyLimit(initial=1, least=1, most=1)], ids=["bulkhead", "limit"]
+)
+def test_who_is_inside_stays_inside_when_a_snapshot_from_before_is_resumed(options: Any):
+    """Otherwise the place would come back twice, and two would be inside."""
+    policy = Policy("p", options)
+    before = policy.snapshot(0)
+    call = begun(policy, 0)
+    policy.restore(before, 0, "resume")
+    assert Execution(policy).step((START,), 0)[0][0] == FAIL
+    call.step((RETURNED, call.token, None), 0)
+    assert policy.layers[0].body(0)["inside"] == 0
 
 
 @pytest.mark.parametrize("mode", ["resume", "revive"])

@@ -81,7 +81,8 @@ class Places(Queue):
         line = self.parse_line(read)
         if read.revive:
             return line, Room(self.options.limit), self.options.limit  # BH8
-        return line, self.epoch, self.options.limit - inside  # those inside hold it
+        there = self.options.limit - self.free - self.waiting
+        return line, self.epoch, self.options.limit - max(inside, there)  # those inside hold it
 
     def adopt(self, parsed: "Any") -> None:
         self.round, epoch, free = parsed

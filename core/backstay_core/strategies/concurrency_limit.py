@@ -282,7 +282,8 @@ class Slots(Queue):
         line = self.parse_line(read)
         window = Window.load(read.part(read.nested("window"), "window"), then, options.most)
         epoch = Room(limit) if read.revive else self.epoch  # CL3
-        free = limit if read.revive else limit - inside
+        there = self.limit - self.free - self.waiting
+        free = limit if read.revive else limit - max(inside, there)
         return line, limit, estimate, baseline, usual, probed, rest, probing, epoch, free, window
 
     def adopt(self, parsed: "Any") -> None:
