@@ -71,6 +71,8 @@ def package(component: Path, place: Path) -> Path:
 class NodeEngine:
     """An engine in a Node process, with the methods that `tests.wasm.worlds` wants."""
 
+    restored = 0
+
     def __init__(self, package: Path) -> None:
         self.process = subprocess.Popen(
             [BIN / "node", HERE / "serve.mjs", package / "src" / "index.js"],

@@ -22,6 +22,8 @@ Vector = dict[str, Any]
 class NativeEngine:
     """The core's engine, without a component, with the methods of the host library that a vector needs."""
 
+    restored = 0
+
     def __init__(self) -> None:
         self.core = CoreEngine()
         self.wakes: dict[int, Callable[[], object]] = {}
@@ -95,6 +97,10 @@ class Call(simulate.Call):
         caller = Caller(written.get("priority", "normal"), written.get("tenant", ""))
         self.execution = RemoteExecution(policy, wake, NEVER if deadline is None else ns(deadline), caller)
 
+    def woken(self) -> None:
+        if not self.execution.policy.world.moving:  # a restore wakes everybody: here that would lead to the next one
+            super().woken()
+
     def step(self, event: Any, reads: int | None = None) -> None:
         if event[0] in ("ok", "error") and event[1] < 0:
             event = (event[0], (1 << 64) - 1, event[2])
@@ -115,6 +121,7 @@ class World(simulate.World):
     def __init__(self, vector: Vector, engine: Any, move: Callable[[Any, int], Any] | None) -> None:
         self.engine = engine
         self.move = move
+        self.moving = False
         self.first = engine.load(document(vector))
         self.kept = None
         self.refused = []
@@ -162,8 +169,11 @@ class Held:
         if call not in world.calls:
             world.calls.append(call)
         if world.move is not None:
+            world.moving = True
             world.engine = world.move(world.engine, now)
+            world.moving = False
             for each in world.calls:
+                each.execution.restored = world.engine.restored  # every call has moved with its engine
                 if each.execution.call and each.execution.mode != "over" and each.execution.wake is not None:
                     world.engine.attach(each.execution.call, each.execution.wake)
 
