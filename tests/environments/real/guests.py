@@ -22,8 +22,14 @@ PATIENCE = 500.0  # seconds for one answer of a guest; emulation on a busy machi
 MACHINES = {
     # A PC with firmware tables, PCI and a battery-backed clock.
     "pc": ["-M", "q35", "-device", "virtio-balloon-pci,id=balloon"],
-    # No PCI and no firmware. Without the three old devices and the frequency the kernel cannot tell its clock's speed.
+    # No PCI and no firmware. Without the three old devices the kernel cannot tell its clock's speed.
     "micro": ["-M", "microvm,pit=on,pic=on,rtc=on", "-device", "virtio-balloon-device,id=balloon"],
+}
+
+#  what a kernel is told of its clocks
+CLOCKS = {
+    "pc": "tsc=unstable",  # under emulation it is the host's: it would go on while the machine is put back
+    "micro": "tsc_early_khz=2600000",  # no device tells its frequency
 }
 
 
@@ -122,7 +128,7 @@ def guest(
         *MACHINES[machine],
         *("-accel", "tcg", "-cpu", "max", "-m", str(memory), "-nodefaults", "-no-user-config", "-no-reboot"),
         *("-display", "none", "-kernel", kernel.image, "-initrd", archive),
-        *("-append", "console=ttyS0 quiet panic=-1 reboot=t rdinit=/init tsc_early_khz=2600000 psi=1"),
+        *("-append", f"console=ttyS0 quiet panic=-1 reboot=t rdinit=/init psi=1 {CLOCKS[machine]}"),
         *("-serial", f"file:{folder / 'console'}", "-qmp", f"unix:{monitor},server=on,wait=off"),
         *("-chardev", f"socket,id=port,path={port},server=on,wait=off", "-device", "isa-serial,chardev=port,index=1"),
         *("-blockdev", f"driver=qcow2,node-name=disk,file.driver=file,file.filename={disk}"),
