@@ -61,7 +61,7 @@ def hold(calls: "list[Execution]", now: int) -> None:
                 permit = held if i < each.at else held.permit
                 holders[layer] = holders.get(layer, 0) + (permit is layer.epoch)
     for layer, count in holders.items():
-        if count > layer.inside():
+        if count > layer.inside:
             raise SnapshotError(f"{layer.options.KIND}: more calls hold a place than are inside")
     queued = [each for each in executions if each.mode == QUEUED and each.held[each.at].status == WAITING]
     queued.sort(key=_rank)  # so that each finds its place at the end

@@ -74,15 +74,14 @@ class Places(Queue):
         return NEUTRAL
 
     def body(self, now: int) -> "dict[str, Any]":
-        return dict(self.line(), inside=self.inside())
+        return dict(self.line(), inside=self.inside)
 
     def parse(self, read: Reader, now: int) -> "Any":
         inside = read.integer("inside", most=self.options.limit)
         line = self.parse_line(read)
         if read.revive:
             return line, Room(self.options.limit), self.options.limit  # BH8
-        there = self.options.limit - self.free - self.waiting
-        return line, self.epoch, self.options.limit - max(inside, there)  # those inside hold it
+        return line, self.epoch, self.options.limit - max(inside, self.inside)  # those inside hold it
 
     def adopt(self, parsed: "Any") -> None:
         self.round, epoch, free = parsed

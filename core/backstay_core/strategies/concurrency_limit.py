@@ -257,7 +257,7 @@ class Slots(Queue):
     def body(self, now: int) -> "dict[str, Any]":
         return dict(
             self.line(),
-            inside=self.inside(),
+            inside=self.inside,
             limit=self.limit,
             estimate=self.estimate,
             baseline=self.baseline,
@@ -282,8 +282,7 @@ class Slots(Queue):
         line = self.parse_line(read)
         window = Window.load(read.part(read.nested("window"), "window"), then, options.most)
         epoch = Room(limit) if read.revive else self.epoch  # CL3
-        there = self.limit - self.free - self.waiting
-        free = limit if read.revive else limit - max(inside, there)
+        free = limit if read.revive else limit - max(inside, self.inside)
         return line, limit, estimate, baseline, usual, probed, rest, probing, epoch, free, window
 
     def adopt(self, parsed: "Any") -> None:

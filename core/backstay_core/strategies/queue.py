@@ -58,6 +58,7 @@ class Queue(Gate):
         """How many there are."""
         raise NotImplementedError
 
+    @property
     def inside(self) -> int:
         """How many are taken."""
         return self.places() - self.free - self.waiting

@@ -89,7 +89,7 @@ class BulkheadHandle(Handle):
     @property
     def inside(self) -> int:
         """Calls inside now."""
-        return self._state.options.limit - self._state.free - self._state.waiting
+        return self._state.inside
 
     @property
     def waiting(self) -> int:
@@ -111,7 +111,7 @@ class ConcurrencyLimitHandle(Handle):
     @property
     def inside(self) -> int:
         """Calls inside now."""
-        return self._state.limit - self._state.free - self._state.waiting
+        return self._state.inside
 
     @property
     def waiting(self) -> int:

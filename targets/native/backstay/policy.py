@@ -124,9 +124,11 @@ class Policy(core.Policy):
             import backstay.keeping  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
     def restore(self, data: Any, now: int, mode: str, wall: int | None = None) -> None:
+        faults: list[Any] = [layer for layer in self.layers if layer.ROLE == FAULT]
+        before = [layer.enabled for layer in faults]
         super().restore(data, now, mode, wall)
-        for layer in self.layers:
-            if layer.ROLE == FAULT:
+        for layer, enabled in zip(faults, before, strict=True):
+            if layer.enabled != enabled:
                 switched(layer)
 
     def _go_by(self, ports: Ports) -> None:

@@ -167,8 +167,6 @@ class RemoteState:
             return now + int(body["remaining"])
         if name == "enabled":
             return body["mode"] == "on"
-        if name == "free":
-            return body.get("limit", getattr(self.options, "limit", 0)) - body["inside"] - body["waiting"]
         if name == "limit" and name not in body:  # a rate limit's depends on the time
             native = self.options.state()
             native.restore(self.snapshot(now), now, "revive")

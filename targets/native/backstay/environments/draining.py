@@ -44,11 +44,7 @@ def inside() -> int:
         for layer in forking.layers(policy)
         if isinstance(layer, (Places, Slots))
     }
-    return sum(_limit(layer) - layer.free - layer.waiting for layer in seen.values())
-
-
-def _limit(layer: Places | Slots) -> int:
-    return layer.limit if isinstance(layer, Slots) else layer.options.limit
+    return sum(layer.inside for layer in seen.values())
 
 
 class Drain:
