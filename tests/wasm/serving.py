@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -34,13 +34,15 @@ def wasmtime() -> Path:
 
 @dataclass
 class Reply:
-    """What the upstream does with a request. `sent`: how many bytes of the body, if not all; `hangs`: no answer."""
+    """What the upstream does with a request. `sent`: how many bytes of the body, if not all, until it breaks off once
+    `cut` is set; `hangs`: no answer."""
 
     status: int = 200
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     chunked: bool = False
     sent: int | None = None
+    cut: threading.Event = field(default_factory=threading.Event)
     hangs: bool = False
 
 
@@ -118,6 +120,8 @@ class Upstream:
             body = b"%x\r\n%b\r\n" % (len(body), body) + (b"0\r\n\r\n" if reply.sent is None else b"")
         writer.write("\r\n".join([*head, "", ""]).encode("latin-1") + body)
         await writer.drain()
+        if reply.sent is not None:
+            await asyncio.to_thread(reply.cut.wait, 600)
 
 
 @dataclass
@@ -137,7 +141,16 @@ class Served:
         self.port = port
         self.log: list[str] = []
 
-    def ask(self, method: str = "GET", target: str = "/", body: Any = None, headers: Any = ()) -> Answer:
+    def ask(
+        self,
+        method: str = "GET",
+        target: str = "/",
+        body: Any = None,
+        headers: Any = (),
+        *,
+        begun: Callable[[], object] = int,
+    ) -> Answer:
+        """The answer to a request; `begun` is called when its head has come."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
         try:
             connection.putrequest(method, target, skip_accept_encoding=True)
@@ -150,6 +163,7 @@ class Served:
                 connection.putheader(name, value)
             connection.endheaders(body, encode_chunked=body is not None and not isinstance(body, bytes))
             response = connection.getresponse()
+            begun()
             return Answer(response.status, [(k.lower(), v) for k, v in response.getheaders()], response.read())
         finally:
             connection.close()

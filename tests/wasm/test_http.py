@@ -170,10 +170,11 @@ def test_an_upstream_that_gives_no_answer(serve: Any, upstream: Upstream):
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_an_answer_that_breaks_off_is_broken_off(middleware: Path, upstream: Upstream, chunked: bool):
-    upstream.script = [Reply(body=BIG, sent=1000, chunked=chunked)]
+    reply = Reply(body=BIG, sent=1000, chunked=chunked)
+    upstream.script = [reply]
     with serving(middleware, f"http://127.0.0.1:{upstream.port}", [RETRY], *ONE_INSTANCE) as served:
         with pytest.raises(http.client.IncompleteRead):
-            served.ask()
+            served.ask(begun=reply.cut.set)
         assert served.ask().status == 200
     assert not any("worker failed" in line or "backstay:" in line for line in served.log)  # a trap, an exception
     assert len(upstream.asked) == 2
